@@ -1,0 +1,74 @@
+"""Lane detection with Self Attention Distillation in current PyTorch.
+
+The nouns below load on first use; the verbs are `from lanenet_sad.train import train` and so on.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CULane": "lanenet_sad.datasets",
+    "DistillationMethod": "lanenet_sad.distillation",
+    "EncoderSpec": "lanenet_sad.models",
+    "Frame": "lanenet_sad.lanes.lane",
+    "InputView": "lanenet_sad.lanes.view",
+    "Lane": "lanenet_sad.lanes.lane",
+    "LaneAnnotator": "lanenet_sad.visualization.annotators",
+    "LaneDecoder": "lanenet_sad.postprocess.decode",
+    "LaneLoss": "lanenet_sad.losses",
+    "LaneNet": "lanenet_sad.models",
+    "LaneNetOutput": "lanenet_sad.models",
+    "LanePrediction": "lanenet_sad.lanes.lane",
+    "Predictor": "lanenet_sad.inference.predictor",
+    "SelfAttentionDistillation": "lanenet_sad.distillation",
+    "TuSimple": "lanenet_sad.datasets",
+    "enet": "lanenet_sad.models",
+    "open_source": "lanenet_sad.inference.sources",
+}
+
+if TYPE_CHECKING:
+    from lanenet_sad.datasets import CULane, TuSimple
+    from lanenet_sad.distillation import DistillationMethod, SelfAttentionDistillation
+    from lanenet_sad.inference.predictor import Predictor
+    from lanenet_sad.inference.sources import open_source
+    from lanenet_sad.lanes.lane import Frame, Lane, LanePrediction
+    from lanenet_sad.lanes.view import InputView
+    from lanenet_sad.losses import LaneLoss
+    from lanenet_sad.models import EncoderSpec, LaneNet, LaneNetOutput, enet
+    from lanenet_sad.postprocess.decode import LaneDecoder
+    from lanenet_sad.visualization.annotators import LaneAnnotator
+
+__all__ = [
+    "CULane",
+    "DistillationMethod",
+    "EncoderSpec",
+    "Frame",
+    "InputView",
+    "Lane",
+    "LaneAnnotator",
+    "LaneDecoder",
+    "LaneLoss",
+    "LaneNet",
+    "LaneNetOutput",
+    "LanePrediction",
+    "Predictor",
+    "SelfAttentionDistillation",
+    "TuSimple",
+    "__version__",
+    "enet",
+    "open_source",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'lanenet_sad' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

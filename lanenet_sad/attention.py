@@ -1,0 +1,182 @@
+"""Attention: what every encoder block looks at, drawn over pictures and videos."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lanenet_sad.distillation.attention_map import attention_map
+from lanenet_sad.inference.naming import relative_name
+from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.inference.sinks import VideoSink, write_image
+from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.lane import Frame, Image
+from lanenet_sad.visualization.attention_grid import attention_grid
+
+Map = NDArray[np.float32]
+Mapping = Literal["sum", "max"]
+
+
+@dataclass(frozen=True)
+class AttentionSummary:
+    """What was written.
+
+    Attributes:
+        num_frames: pictures or video frames.
+        paths: the files written.
+        faults: one sentence per corrupt picture, frame or file.
+    """
+
+    num_frames: int
+    paths: tuple[Path, ...]
+    faults: tuple[str, ...]
+
+
+def attention(
+    source: str,
+    *,
+    out: Path,
+    weights: tuple[Path, ...] = (),
+    titles: tuple[str, ...] = (),
+    mapping: Mapping = "sum",
+    power: float = 2,
+    normalization: Literal["minmax", "softmax", "none"] = "minmax",
+    device: str = "auto",
+    crop_top: float | None = None,
+    sequence: bool = False,
+    every: int = 1,
+    progress: bool = True,
+) -> AttentionSummary:
+    """Draw the attention map of every encoder block over pictures: a grid of blocks x checkpoints.
+
+    Give two checkpoints to see before and after SAD side by side. The maps themselves go to an `.npz` beside
+    each picture (video): array `<title>/E<block>` (and `/<frame>`), as the network made them, not normalised.
+
+    Args:
+        source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
+        out: folder for `<name>.attention.png` or `.mp4` and `<name>.attention.npz`.
+        weights: one or more checkpoints, one column each; default: the weights that ship with the package.
+        titles: of the columns; default: the files' names.
+        mapping: sum or max over channels (SAD's F_sum, F_max).
+        power: exponent of the absolute activations before the sum or max.
+        normalization: of the pictures: minmax per map (default), softmax (as SAD's paper; mostly spikes), none.
+        device: auto, cpu, cuda or mps.
+        crop_top: fraction of the height to cut off the top instead of the network's own rule.
+        sequence: the images of a folder are consecutive frames.
+        every: of a video, use each so many-th frame.
+        progress: show progress.
+    """
+    if every < 1:
+        raise ValueError(f"every: expected at least 1, got {every}.")
+    predictors = [Predictor.from_weights(path, device=device, crop_top=crop_top) for path in weights or (None,)]
+    names = titles or column_titles(weights)
+    if len(names) != len(predictors):
+        raise ValueError(f"titles: expected one per checkpoint ({len(predictors)}), got {len(names)}.")
+    block_counts = {predictor.network.encoder.spec.num_blocks for predictor in predictors}
+    if len(block_counts) > 1:
+        raise ValueError(f"weights: expected checkpoints with equally many encoder blocks, got {sorted(block_counts)}.")
+    maker = _GridMaker(predictors, names, mapping, power, normalization)
+    paths, faults = list[Path](), list[str]()
+    for each in open_sources(source, sequence=sequence):
+        with each:
+            kept = (frame for frame in each if frame.index % every == 0)
+            total = None if each.num_frames is None else -(-each.num_frames // every)
+            shown = with_progress(kept, description=each.name, total=total, enabled=progress)
+            write = _write_images if isinstance(each, ImagesSource) else _write_video
+            paths += write(each, shown, maker, out)
+            faults += each.faults
+    print(f"{maker.num_frames} frames; wrote {len(paths)} files in {out}")
+    return AttentionSummary(maker.num_frames, tuple(paths), tuple(faults))
+
+
+def column_titles(weights: tuple[Path, ...]) -> tuple[str, ...]:
+    """The shortest names that tell checkpoints apart: the file's stem, with its folder where stems repeat."""
+    stems = [path.stem for path in weights] or ["shipped weights"]
+    if len(set(stems)) == len(stems):
+        return tuple(stems)
+    return tuple(f"{path.parent.name}/{path.stem}" for path in weights)
+
+
+@dataclass
+class _GridMaker:
+    predictors: list[Predictor]
+    titles: tuple[str, ...]
+    mapping: Mapping
+    power: float
+    normalization: Literal["minmax", "softmax", "none"]
+    num_frames: int = 0
+
+    def __call__(self, image: Image) -> tuple[Image, dict[str, Map]]:
+        """The grid and the raw maps, `<title>/E<block>` -> (H_k, W_k)."""
+        self.num_frames += 1
+        columns, placements = [], []
+        for predictor in self.predictors:
+            output, (placement,) = predictor.forward([image])
+            columns.append([self._map(feature) for feature in output.features])
+            placements.append(placement)
+        raw = {
+            f"{title}/E{block}": a_map
+            for title, column in zip(self.titles, columns, strict=True)
+            for block, a_map in enumerate(column, start=1)
+        }
+        blocks = [list(row) for row in zip(*columns, strict=True)]  # [block][checkpoint]
+        grid = attention_grid(
+            image,
+            blocks,
+            column_titles=self.titles,
+            normalization=self.normalization,
+            placements=placements,
+        )
+        return grid, raw
+
+    def _map(self, feature: torch.Tensor) -> Map:
+        single: Map = attention_map(feature.float(), self.mapping, self.power)[0].cpu().numpy()
+        return single
+
+
+def _write_images(source: Source, frames: Iterable[Frame], maker: _GridMaker, out: Path) -> list[Path]:
+    """A picture and an archive of maps for every image."""
+    paths: list[Path] = []
+    for frame in frames:
+        grid, maps = maker(frame.image)
+        base = out / relative_name(source, frame)
+        picture, archive = base.with_suffix(".attention.png"), base.with_suffix(".attention.npz")
+        write_image(picture, grid)
+        with replacing(archive) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
+            _add_maps(file, maps)
+        paths += [picture, archive]
+    return paths
+
+
+def _write_video(source: Source, frames: Iterable[Frame], maker: _GridMaker, out: Path) -> list[Path]:
+    """One video of grids and one archive that grows frame by frame, so that memory stays flat."""
+    picture, archive = out / f"{source.name}.attention.mp4", out / f"{source.name}.attention.npz"
+    with ExitStack() as stack:
+        temporary = stack.enter_context(replacing(archive))
+        file = stack.enter_context(zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED))
+        sink: VideoSink | None = None
+        for frame in frames:
+            grid, maps = maker(frame.image)
+            if sink is None:
+                size = (grid.shape[0], grid.shape[1])
+                sink = stack.enter_context(VideoSink(picture, fps=source.fps or 25.0, size=size))
+            sink.write(grid, frame.time)
+            _add_maps(file, {f"{name}/{frame.index:06d}": a_map for name, a_map in maps.items()})
+    return [] if sink is None else [picture, archive]
+
+
+def _add_maps(file: zipfile.ZipFile, maps: dict[str, Map]) -> None:
+    """Append arrays to an archive that `numpy.load` opens."""
+    for name, a_map in maps.items():
+        with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+            np.lib.format.write_array(entry, np.ascontiguousarray(a_map, dtype=np.float32))

@@ -1,0 +1,130 @@
+"""A dataset's splits, its image geometry, its lane slots and its official metric, under one name."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, final
+
+from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.culane import CULane
+from lanenet_sad.datasets.tusimple import TuSimple
+from lanenet_sad.lanes.files import read_culane_list, write_culane_lines, write_tusimple
+from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.metrics.base import LaneMetric
+from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.metrics.tusimple import TuSimpleMetric
+
+
+class Benchmark(ABC):
+    """What a name such as `culane` stands for.
+
+    Attributes:
+        name: as on the command line.
+        num_lanes: lane slots of the official set-up.
+        threshold: lowest point probability of the official decoding.
+    """
+
+    name: ClassVar[str]
+    num_lanes: ClassVar[int]
+    threshold: ClassVar[float]
+
+    @abstractmethod
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """The images and labels of a split; ValueError if the benchmark has no such split."""
+
+    @abstractmethod
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """The official metric; `canvas_width` scales every image to that width first, where that has a meaning."""
+
+    @abstractmethod
+    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
+        """Write prediction files in the benchmark's own format; returns what was written."""
+
+    def categories(self, root: Path) -> dict[str, str]:
+        """Image name -> category, where the benchmark has categories."""
+        return {}
+
+
+@final
+class CULaneBenchmark(Benchmark):
+    """CULane's layout: `list/<split>_gt.txt` or `list/<split>.txt`, `*.lines.txt` beside the images."""
+
+    name = "culane"
+    num_lanes = 4
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """`split` is the stem of a list file: train, val, test, or one of your own."""
+        for candidate in (f"list/{split}_gt.txt", f"list/{split}.txt"):
+            if (root / candidate).is_file():
+                return CULane(root, candidate, num_lanes=num_lanes)
+        there = sorted(path.name for path in (root / "list").glob("*.txt"))
+        raise FileNotFoundError(
+            f"CULane root {root}: there is no list/{split}_gt.txt and no list/{split}.txt"
+            + (f"; list/ has {', '.join(there)}." if there else "; expected a folder list/ with the split lists.")
+        )
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 30 px wide."""
+        return CULaneMetric(canvas_width=canvas_width)
+
+    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
+        """One `*.lines.txt` per image, in the folders of the list."""
+        paths = []
+        for prediction in predictions:
+            path = (directory / prediction.name.lstrip("/")).with_suffix(".lines.txt")
+            write_culane_lines(path, prediction.lanes)
+            paths.append(path)
+        return paths
+
+    def categories(self, root: Path) -> dict[str, str]:
+        """The nine lists of `list/test_split/`, if they are there."""
+        lists = sorted((root / "list" / "test_split").glob("*.txt"))
+        found = {}
+        for path in lists:
+            if path.stat().st_size:
+                found.update({entry.image: path.stem for entry in read_culane_list(path)})
+        return found
+
+
+@final
+class TuSimpleBenchmark(Benchmark):
+    """TuSimple's layout: JSON lines with lanes at fixed rows."""
+
+    name = "tusimple"
+    num_lanes = 6
+    threshold = 0.2
+    splits: ClassVar[dict[str, tuple[str, ...]]] = {
+        "train": ("label_data_0313.json", "label_data_0601.json"),
+        "val": ("label_data_0531.json",),
+        "trainval": ("label_data_0313.json", "label_data_0531.json", "label_data_0601.json"),
+        "test": ("test_label.json",),
+    }
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, val, trainval, test."""
+        if split not in self.splits:
+            raise ValueError(f"TuSimple has no split {split!r}; there are {', '.join(self.splits)}.")
+        return TuSimple(root, self.splits[split], num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """Accuracy, FP and FN of the official script."""
+        if canvas_width is not None:
+            raise ValueError("--canvas-width belongs to the CULane metric; TuSimple compares x at given rows.")
+        return TuSimpleMetric()
+
+    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
+        """One `predictions.json` with a line per image."""
+        path = directory / "predictions.json"
+        write_tusimple(path, predictions)
+        return [path]
+
+
+def find_benchmark(name: str) -> Benchmark:
+    """The benchmark of that name; ValueError names those that there are."""
+    known: dict[str, Benchmark] = {one.name: one for one in (CULaneBenchmark(), TuSimpleBenchmark())}
+    if name not in known:
+        raise ValueError(f"Benchmark {name!r}: there is none of that name; there are {', '.join(known)}.")
+    return known[name]

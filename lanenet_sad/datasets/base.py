@@ -1,0 +1,96 @@
+"""What every lane dataset offers: names, labels without decoding images, and whole records."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+
+from lanenet_sad.datasets.images import read_image, resize_mask
+from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction
+from lanenet_sad.lanes.raster import draw_lanes, label_line_width
+
+
+@dataclass(frozen=True, eq=False)
+class LaneRecord:
+    """One labelled picture of a dataset, before any transform.
+
+    Attributes:
+        image: (H, W, 3) RGB uint8; may be decoded at a fraction of the original size.
+        lane_mask: (H, W) uint8 of the same size, 0 background, 1..L slots, `IGNORE_INDEX` where nothing is known.
+        truth: all labelled lanes in pixels of the ORIGINAL image, whose size it has.
+    """
+
+    image: Image
+    lane_mask: IntMask
+    truth: LanePrediction
+
+
+class LaneDataset(ABC):
+    """Labelled pictures of roads, by index. Images of one dataset may differ in size.
+
+    Attributes:
+        num_lanes: L, the number of lane slots.
+    """
+
+    num_lanes: int
+
+    @abstractmethod
+    def __len__(self) -> int: ...
+
+    @abstractmethod
+    def name(self, index: int) -> str:
+        """The picture's name as its list or label file gives it."""
+
+    @abstractmethod
+    def truth(self, index: int) -> LanePrediction:
+        """All labelled lanes, in pixels of the original image, with slots where they are known.
+
+        They come in the label file's order, on which the official CULane score depends. The picture is not
+        decoded.
+
+        Raises:
+            FileNotFoundError: the picture is missing.
+            ValueError: the picture or its label is broken; the message names the file.
+        """
+
+    @abstractmethod
+    def load(self, index: int, *, min_size: tuple[int, int] | None = None) -> LaneRecord:
+        """The picture with its lane mask and truth.
+
+        Args:
+            index: 0 to len - 1.
+            min_size: (height, width) that is enough: JPEGs may then be decoded at a half, a quarter or an eighth
+                of their size, which is several times faster, as long as the result is no smaller. None decodes in full.
+
+        Raises:
+            FileNotFoundError: the picture or its label is missing.
+            ValueError: the picture or its label is broken; the message names the file.
+        """
+
+    def image_size(self, index: int) -> tuple[int, int]:
+        """(height, width) of the original picture."""
+        return self.truth(index).image_size
+
+
+def load_record(
+    image_path: Path, lane_mask: IntMask, truth: LanePrediction, min_size: tuple[int, int] | None
+) -> LaneRecord:
+    """A record of an image file and a mask of the image's original size, see `LaneDataset.load`."""
+    image = read_image(image_path, min_size=min_size)
+    height, width = image.shape[:2]
+    return LaneRecord(image, resize_mask(lane_mask, (height, width)), truth)
+
+
+def draw_lane_mask(truth: LanePrediction) -> IntMask:
+    """The mask of labelled lanes, for labels without mask files: those with slots, as wide as CULane draws them.
+
+    That is 16 px at an image width of 1640 px, in proportion at others.
+    """
+    lanes = [lane for lane in truth.lanes if lane.slot is not None]
+    return draw_lanes(lanes, truth.image_size, line_width=label_line_width(truth.image_size[1]))
+
+
+def with_slots(lanes: list[Lane], slots: list[int | None]) -> tuple[Lane, ...]:
+    """The lanes in their order, each with its slot."""
+    return tuple(Lane(lane.points, slot, lane.confidence) for lane, slot in zip(lanes, slots, strict=True))

@@ -1,0 +1,42 @@
+"""What every distillation method has in common."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from torch import Tensor, nn
+
+from lanenet_sad.models.interface import LaneNetOutput, LaneTargets
+
+
+class DistillationMethod(nn.Module, ABC):
+    """A loss on what the network saw inside, added to the task loss.
+
+    A final subclass owns the extra layers it needs; they are trained with the network and left behind on export. The
+    network knows nothing of it: a method reads what `LaneNetOutput` holds.
+
+    *When* imitation acts is the schedule's business. A method without label losses is not called while the schedule's
+    scale is 0, and costs nothing; later the caller multiplies the losses named in `imitation` by the scale.
+
+    Attributes:
+        imitation: names of the losses that wait for the schedule. Losses on labels are not among them: they act from
+            step 0.
+        has_label_losses: whether there are such losses, so that the method must be called from step 0.
+    """
+
+    imitation: frozenset[str] = frozenset()
+    has_label_losses: bool = False
+
+    @abstractmethod
+    def forward(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, Tensor]:
+        """Named scalars, already weighted, to be added to the task loss.
+
+        Args:
+            images: (B, 3, H, W), what the network was given.
+            output: what it returned, with its graph.
+            targets: the labels.
+        """
+
+    def diagnostics(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, float]:
+        """Named numbers for the log that tell whether the method is alive; never part of a loss."""
+        return {}

@@ -1,0 +1,140 @@
+"""Evaluate: network -> lanes -> the official metric of a benchmark."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lanenet_sad.benchmarks import Benchmark, find_benchmark
+from lanenet_sad.datasets.sampling import SampleSet
+from lanenet_sad.datasets.transforms import EvalTransform
+from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.metrics.base import LaneMetric, Score
+from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.postprocess.decode import LaneDecoder
+from lanenet_sad.training.validation import predict_dataset
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found and wrote.
+
+    Attributes:
+        score: the official score.
+        score_path: the JSON file with all its figures.
+        prediction_paths: files in the benchmark's own format.
+        faults: one sentence per image that could not be read; such images are not in the score.
+    """
+
+    score: Score
+    score_path: Path
+    prediction_paths: tuple[Path, ...]
+    faults: tuple[str, ...]
+
+
+def evaluate(
+    benchmark: str,
+    *,
+    root: Path,
+    out: Path = Path("evaluation"),
+    weights: Path | None = None,
+    split: str = "test",
+    device: str = "auto",
+    batch_size: int = 4,
+    num_workers: int = 2,
+    threshold: float | None = None,
+    crop_top: float | None = None,
+    decoding: Literal["soft_argmax", "published"] = "soft_argmax",
+    canvas_width: int | None = None,
+    max_images: int | None = None,
+    progress: bool = True,
+) -> Evaluation:
+    """Score a network on a benchmark's split; prints the official table, writes JSON and prediction files.
+
+    Args:
+        benchmark: culane or tusimple.
+        root: the benchmark's folder.
+        out: folder for `score.json` and `predictions/`.
+        weights: `.safetensors` file or `last.pt`; default: the weights that ship with the package.
+        split: train, val or test, or the name of a list of your own.
+        device: auto, cpu, cuda or mps.
+        batch_size: images at a time.
+        num_workers: processes that read images.
+        threshold: lowest probability of a lane point; default: the benchmark's published one.
+        crop_top: fraction of the height to cut off the top instead of the network's own rule.
+        decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
+        canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).
+        max_images: evaluate the first so many images only.
+        progress: show progress.
+    """
+    kind = find_benchmark(benchmark)
+    predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top)
+    dataset = kind.dataset(root, split, predictor.network.num_lanes)
+    metric = kind.metric(canvas_width)
+    lowest = kind.threshold if threshold is None else threshold
+    decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
+    samples = SampleSet(dataset, EvalTransform(predictor.view))
+    pairs = predict_dataset(
+        predictor.network,
+        dataset,
+        predictor.view,
+        decoder,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        max_images=max_images,
+        sample_set=samples,
+    )
+    total = len(dataset) if max_images is None else min(max_images, len(dataset))
+    shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)
+    predictions = list(_scored(shown, metric, kind.categories(root)))
+    score = metric.compute()
+    print(score)
+    return _write(
+        kind, score, predictions, out, tuple(samples.faults), _described(benchmark, split, predictor, decoder)
+    )
+
+
+def _scored(
+    pairs: Iterator[tuple[LanePrediction, LanePrediction]], metric: LaneMetric, categories: dict[str, str]
+) -> Iterator[LanePrediction]:
+    """Feed the metric; pass the predictions on."""
+    for prediction, truth in pairs:
+        if isinstance(metric, CULaneMetric):
+            metric.update(prediction, truth, category=categories.get(truth.name))
+        else:
+            metric.update(prediction, truth)
+        yield prediction
+
+
+def _described(benchmark: str, split: str, predictor: Predictor, decoder: LaneDecoder) -> dict[str, object]:
+    return {
+        "benchmark": benchmark,
+        "split": split,
+        "threshold": decoder.threshold,
+        "decoding": decoder.column,
+        "input_size": list(predictor.view.input_size),
+        "network": predictor.card.recipe,
+        "history": predictor.card.history,
+    }
+
+
+def _write(
+    kind: Benchmark,
+    score: Score,
+    predictions: list[LanePrediction],
+    out: Path,
+    faults: tuple[str, ...],
+    described: dict[str, object],
+) -> Evaluation:
+    paths = kind.write_predictions(out / "predictions", predictions)
+    score_path = out / "score.json"
+    with replacing(score_path) as temporary:
+        temporary.write_text(json.dumps({**described, **score.to_dict()}, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {score_path} and {len(paths)} prediction file{'s' * (len(paths) != 1)} in {out / 'predictions'}")
+    return Evaluation(score, score_path, tuple(paths), faults)

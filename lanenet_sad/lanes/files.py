@@ -1,0 +1,349 @@
+"""The files of the lane benchmarks: CULane's line labels and lists, TuSimple's JSON lines, read and written."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import uuid
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PureWindowsPath
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanenet_sad.lanes.curves import sample_at_rows
+from lanenet_sad.lanes.lane import Lane, LanePrediction
+
+# What a C++ stream takes for one number: it goes on while characters fit, and fails if they make no number.
+_NEXT_NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d*)?)", re.ASCII)
+
+
+class CULaneListEntry(NamedTuple):
+    """One line of a CULane list.
+
+    Attributes:
+        image: name of the image as the list has it, with its leading slash.
+        mask: name of the label mask, if the line has one.
+        existence: one flag (0 or 1) per lane slot, if the line has them.
+    """
+
+    image: str
+    mask: str | None = None
+    existence: tuple[int, ...] | None = None
+
+
+@contextmanager
+def replacing(path: str | Path) -> Iterator[Path]:
+    """Writes a file so that it is there whole or not at all.
+
+    Gives a temporary path beside `path`, with the same suffix, to write to; on success it takes the place of
+    `path`, on any error it is removed and what stood at `path` stays. Missing parent folders are made.
+
+    Raises:
+        OSError: the folder cannot be made or written to; the message names it.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{uuid.uuid4().hex}{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield temporary
+        temporary.replace(path)
+    except OSError as error:
+        if error.filename is not None and str(error.filename) != str(temporary):
+            raise  # about another file, which the body of the with statement reads or writes
+        raise _cannot_write(path, error) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def relative_name(name: str) -> str:
+    """A file name of a list or label file as a path below the dataset's folder, without its leading slash.
+
+    Raises:
+        ValueError: the name is empty or climbs out of the folder.
+    """
+    below = name.lstrip("/\\")
+    parts = PureWindowsPath(below).parts
+    if not parts or ".." in parts or Path(below).drive or "\0" in below:
+        raise ValueError(f"expected the name of a file inside the dataset's folder, got {name!r}")
+    return below
+
+
+def parse_culane_lines(text: str) -> list[Lane]:
+    """The lanes of a CULane label or prediction file, as the official evaluator reads them.
+
+    Every text line is a lane, a blank one too (without points): pairs of numbers up to the first thing that is
+    no number, an unpaired last number dropped. Coordinates are rounded to single precision. Follows
+    `tools/lane_evaluation` of XingangPan/SCNN, where C++ streams read the numbers.
+
+    Args:
+        text: of the file; any text is accepted.
+
+    Returns:
+        The lanes in the file's order (on which the official matching depends), without slots.
+    """
+    lines = text.split("\n")
+    if not lines[-1]:
+        lines.pop()  # what follows the last line feed is no line
+    return [_lane(_line_numbers(line)) for line in lines]
+
+
+def read_culane_lines(path: str | Path) -> list[Lane]:
+    """The lanes of a `*.lines.txt` file; a missing file has none, as in the official evaluator.
+
+    Raises:
+        OSError: the file is there but cannot be read.
+    """
+    try:
+        return parse_culane_lines(Path(path).read_bytes().decode("latin-1"))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def write_culane_lines(path: str | Path, lanes: Iterable[Lane]) -> None:
+    """Writes a `*.lines.txt` file: one lane per line as `x y x y ...`, in pixels with three decimals.
+
+    Raises:
+        ValueError: a coordinate is not finite.
+        OSError: the folder cannot be written to.
+    """
+    lines = []
+    for number, lane in enumerate(lanes):
+        if not np.isfinite(lane.points).all():
+            raise ValueError(f"Lane {number} for {path}: expected finite coordinates, got {lane.points.tolist()}.")
+        lines.append(" ".join(_short(value) for value in lane.points.ravel().tolist()) + "\n")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="ascii")
+
+
+def read_culane_list(path: str | Path, num_lanes: int | None = None) -> list[CULaneListEntry]:
+    """The entries of a CULane list: lines of an image, of an image and its mask, or of both and existence flags.
+
+    Blank lines are skipped. Names are those of the file; whether the files exist is not looked at.
+
+    Args:
+        path: of the list, such as `list/train_gt.txt`.
+        num_lanes: number of flags that a line with flags must have; None accepts any number.
+
+    Raises:
+        FileNotFoundError: there is no such list.
+        ValueError: the list is empty or no text, a line has another number of fields, a flag that is not 0 or 1,
+            or a name outside the dataset's folder; the message says which line.
+    """
+    what = f"CULane list {path}"
+    lines = _read_text(Path(path), what, "Check the path, or the dataset's root folder and list name.").split("\n")
+    entries = [
+        _list_entry(line.split(), f"{what}, line {n}", num_lanes) for n, line in enumerate(lines, 1) if line.strip()
+    ]
+    if not entries:
+        raise ValueError(f"{what}: expected one image per line, got an empty list.")
+    return entries
+
+
+def write_culane_list(path: str | Path, entries: Iterable[CULaneListEntry]) -> None:
+    """Writes a CULane list, the inverse of `read_culane_list`.
+
+    Raises:
+        ValueError: an entry has flags but no mask, which the format cannot say, or a name with a space.
+        OSError: the folder cannot be written to.
+    """
+    lines = []
+    for entry in entries:
+        names = [name for name in (entry.image, entry.mask) if name is not None]
+        if (entry.existence and not entry.mask) or any(name.split() != [name] for name in names):
+            raise ValueError(f"CULane list {path}: expected names without spaces, a mask where flags are, got {entry}.")
+        lines.append(" ".join([*names, *map(str, entry.existence or ())]) + "\n")
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def read_tusimple(
+    path: str | Path,
+    image_size: tuple[int, int] = (720, 1280),
+    *,
+    row_anchors: Mapping[str, NDArray[np.float64]] | None = None,
+) -> list[LanePrediction]:
+    """The frames of a TuSimple label or prediction file, one JSON object per line.
+
+    A lane has a point on every row whose x is not negative; a lane without points is kept, as the official
+    evaluator counts it. Repeated frames are kept too.
+
+    Args:
+        path: of the file.
+        image_size: (height, width) to record; TuSimple's images all have 720x1280 pixels.
+        row_anchors: rows by `raw_file`, for prediction files, which officially lack `h_samples`.
+
+    Returns:
+        One per line: `name` is its `raw_file`, `row_anchors` its `h_samples`, `run_time` in seconds (the file
+        has milliseconds), lanes in the file's order without slots, their points near to far.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is empty, or a line is not what it should be; the message says which and why.
+    """
+    what = f"TuSimple file {path}"
+    lines = _read_text(Path(path), what, "Check the path, or the dataset's root folder and label file names.").split(
+        "\n"
+    )
+    if not lines[-1]:
+        lines.pop()
+    if not lines:
+        raise ValueError(f"{what}: expected one JSON object per line, got an empty file.")
+    return [
+        _tusimple_frame(line, f"{what}, line {n}", image_size, row_anchors or {}) for n, line in enumerate(lines, 1)
+    ]
+
+
+def write_tusimple(path: str | Path, predictions: Iterable[LanePrediction]) -> None:
+    """Writes a TuSimple file: the official keys, x at every row anchor, -2 where a lane has no point.
+
+    A lane whose points all lie on row anchors keeps exactly those (gaps stay gaps); any other is sampled at
+    them. What lies left of the image is absent, as the format cannot say it.
+
+    Raises:
+        ValueError: a prediction has no row anchors.
+        OSError: the folder cannot be written to.
+    """
+    lines = [json.dumps(_tusimple_object(prediction, path)) + "\n" for prediction in predictions]
+    with replacing(path) as temporary:
+        temporary.write_text("".join(lines), encoding="ascii")
+
+
+def points_at_rows(lane: Lane, rows: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Where a lane is at the row anchors: its x, (R,), NaN where it has no point.
+
+    Points that all lie on row anchors are taken as they are, so that a gap between two rows stays a gap;
+    otherwise the polyline is sampled.
+    """
+    if not np.isin(lane.points[:, 1], rows).all():
+        return sample_at_rows(lane.points, rows)
+    by_row = {y: x for x, y in lane.points[::-1].tolist()}  # reversed: the point nearest to the camera counts
+    return np.array([by_row.get(row, math.nan) for row in rows.tolist()])
+
+
+def _cannot_write(path: Path, error: OSError) -> OSError:
+    reason = error.strerror or error
+    return OSError(f"Cannot write {path.name} into the folder {path.parent}: {reason}. Choose another output folder.")
+
+
+def _read_text(path: Path, what: str, advice: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise FileNotFoundError(f"{what}: there is no such file. {advice}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{what}: expected text in UTF-8, got other bytes at position {error.start}.") from error
+    except IsADirectoryError as error:
+        raise ValueError(f"{what}: expected a file, got a folder. {advice}") from error
+
+
+def _check_names(names: Iterable[str], where: str) -> None:
+    for name in names:
+        try:
+            relative_name(name)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}.") from error
+
+
+def _line_numbers(line: str) -> list[float]:
+    """The leading numbers of a line, of even count, as a C++ stream sees them: `1-2` is two, `1e999` is none."""
+    numbers: list[float] = []
+    position = 0
+    while match := _NEXT_NUMBER.match(line, position):
+        try:
+            number = float(match[1])
+        except ValueError:  # an exponent without digits
+            break
+        if math.isinf(number):
+            break
+        numbers.append(number)
+        position = match.end()
+    return numbers[: len(numbers) // 2 * 2]
+
+
+def _lane(numbers: Sequence[float]) -> Lane:
+    with np.errstate(over="ignore"):  # beyond single precision is infinite, in the official evaluator too
+        single = np.array(numbers, dtype=np.float64).astype(np.float32)
+    return Lane(single.astype(np.float64).reshape(-1, 2))
+
+
+def _short(value: float) -> str:
+    """A coordinate without trailing zeros."""
+    text = f"{value:.3f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def _list_entry(fields: list[str], where: str, num_lanes: int | None) -> CULaneListEntry:
+    num_flags = len(fields) - 2
+    if num_flags > 0 and num_lanes not in (None, num_flags):
+        raise ValueError(
+            f"{where}: expected an image, a mask and {num_lanes} existence flags, got {len(fields)} fields."
+        )
+    _check_names(fields[:2], where)
+    if wrong := [flag for flag in fields[2:] if flag not in ("0", "1")]:
+        raise ValueError(f"{where}: expected existence flags of 0 or 1 after the image and the mask, got {wrong[0]!r}.")
+    existence = tuple(int(flag) for flag in fields[2:])
+    return CULaneListEntry(fields[0], fields[1] if len(fields) > 1 else None, existence or None)
+
+
+def _tusimple_frame(
+    line: str, where: str, image_size: tuple[int, int], row_anchors: Mapping[str, NDArray[np.float64]]
+) -> LanePrediction:
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: expected a JSON object, got {line[:40]!r}, which is no JSON ({error}).") from error
+    if not isinstance(values, dict) or not isinstance(values.get("raw_file"), str):
+        raise ValueError(f"{where}: expected a JSON object with raw_file, lanes and h_samples, got {line[:40]!r}.")
+    name = values["raw_file"]
+    _check_names([name], f"{where}: raw_file")
+    rows = np.asarray(row_anchors[name]) if name in row_anchors else _numbers(values, "h_samples", where)
+    if not isinstance(values.get("lanes"), list):
+        raise ValueError(f"{where}: expected lanes to be a list of lists of x, got {values.get('lanes')!r:.40}.")
+    lanes = []
+    near_to_far = np.argsort(-rows, kind="stable")
+    for number in range(len(values["lanes"])):
+        x = _numbers(values["lanes"], number, f"{where}, lane")
+        if len(x) != len(rows):
+            raise ValueError(f"{where}: expected {len(rows)} values in lane {number}, one per row, got {len(x)}.")
+        points = np.stack([x, rows], axis=1)[near_to_far]
+        lanes.append(Lane(points[points[:, 0] >= 0]))
+    run_time = _numbers({"run_time": [values.get("run_time", 0.0)]}, "run_time", where)[0]
+    return LanePrediction(tuple(lanes), image_size, name, row_anchors=rows, run_time=float(run_time) / 1000)
+
+
+def _numbers(values: Any, key: str | int, where: str) -> NDArray[np.float64]:
+    """The flat list of finite numbers at `values[key]` as an array."""
+    try:
+        array = np.asarray(values[key])
+    except (KeyError, ValueError):  # nothing there, or lists of different lengths inside
+        array = np.asarray(None)
+    if array.ndim != 1 or array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+        raise ValueError(f"{where} {key}: expected a list of finite numbers, got {array.tolist()!r:.60}.")
+    return array.astype(np.float64)
+
+
+def _tusimple_object(prediction: LanePrediction, path: str | Path) -> dict[str, Any]:
+    if prediction.row_anchors is None:
+        raise ValueError(
+            f"TuSimple file {path}: expected row anchors for {prediction.name}, got a prediction without any."
+        )
+    rows = np.asarray(prediction.row_anchors, dtype=np.float64)
+    columns = [points_at_rows(lane, rows) for lane in prediction.lanes]
+    return {
+        "raw_file": prediction.name,
+        "lanes": [[_compact(x) if x >= 0 else -2 for x in column.tolist()] for column in columns],
+        "h_samples": [_compact(row) for row in rows.tolist()],
+        "run_time": _compact(round(prediction.run_time * 1000, 3)),
+    }
+
+
+def _compact(value: float) -> int | float:
+    """Whole numbers as such, as in the official files."""
+    return int(value) if value.is_integer() else value

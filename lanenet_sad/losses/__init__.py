@@ -1,0 +1,19 @@
+"""What a lane network is trained to make small."""
+
+from lanenet_sad.losses.functional import (
+    at_least_float32,
+    existence_cross_entropy,
+    segmentation_cross_entropy,
+    soft_dice_loss,
+    soft_iou_loss,
+)
+from lanenet_sad.losses.lane_loss import LaneLoss
+
+__all__ = [
+    "LaneLoss",
+    "at_least_float32",
+    "existence_cross_entropy",
+    "segmentation_cross_entropy",
+    "soft_dice_loss",
+    "soft_iou_loss",
+]

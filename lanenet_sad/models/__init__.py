@@ -1,0 +1,28 @@
+"""Lane networks and what goes into and comes out of them."""
+
+from lanenet_sad.models.builders import build_network, enet
+from lanenet_sad.models.decoder import Decoder
+from lanenet_sad.models.encoder import Encoder, Encoding
+from lanenet_sad.models.heads import ExistenceHead
+from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneSample, LaneTargets
+from lanenet_sad.models.lanenet import LaneNet, check_input_size
+from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, normalize_image, normalize_images
+
+__all__ = [
+    "IMAGE_MEAN",
+    "IMAGE_STD",
+    "Decoder",
+    "Encoder",
+    "EncoderSpec",
+    "Encoding",
+    "ExistenceHead",
+    "LaneNet",
+    "LaneNetOutput",
+    "LaneSample",
+    "LaneTargets",
+    "build_network",
+    "check_input_size",
+    "enet",
+    "normalize_image",
+    "normalize_images",
+]

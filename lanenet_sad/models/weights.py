@@ -1,0 +1,151 @@
+"""Weight files: a network, the view it was trained for, and where it comes from, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.models.builders import build_network
+from lanenet_sad.models.lanenet import LaneNet
+
+FORMAT = "lanenet-sad weights 1"
+
+
+@dataclass(frozen=True)
+class NetworkCard:
+    """What a weight file says about its network.
+
+    Attributes:
+        recipe: what `build_network` needs to build it.
+        view: what part of a picture it looks at, at which size.
+        history: how it was made (benchmark, steps, scores, …): JSON values.
+    """
+
+    recipe: dict[str, Any]
+    view: InputView
+    history: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """As one JSON text."""
+        return json.dumps({"recipe": self.recipe, "view": asdict(self.view), "history": self.history})
+
+    @classmethod
+    def from_json(cls, text: str) -> NetworkCard:
+        """The inverse of `to_json`; ValueError, KeyError or TypeError if the text is something else."""
+        values = json.loads(text)
+        view = values["view"]
+        view["input_size"] = tuple(view["input_size"])
+        return cls(values["recipe"], InputView(**view), values["history"])
+
+
+def save_weights(path: Path, network: LaneNet, card: NetworkCard) -> None:
+    """Write the network's weights and its card to a `.safetensors` file (temporary name, then renamed)."""
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"format": FORMAT, "card": card.to_json()})
+
+
+def load_weights(path: Path, device: str | torch.device = "cpu") -> tuple[LaneNet, NetworkCard]:
+    """Build the network that a weight file or a training checkpoint describes and fill it.
+
+    Args:
+        path: a `.safetensors` file of `save_weights`, or the `last.pt` of a training run (its averaged
+            weights if it has them).
+        device: where the network goes.
+
+    Returns:
+        The network in eval mode, and its card.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file is damaged, of another program, needs pickle, or does not fit its own recipe.
+    """
+    card, tensors = read_weights(path)
+    network = build_network(card.recipe)
+    fill_network(network, tensors, path)
+    return network.to(device).eval(), card
+
+
+def read_weights(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+    """The card and the tensors of a weight file, without building the network; errors as `load_weights`."""
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Weights {path}: there is no such file.")
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path)
+    return _read_checkpoint(path)
+
+
+def fill_network(network: LaneNet, tensors: dict[str, Tensor], path: Path) -> None:
+    """Load `tensors` into `network`, or say in one sentence what does not fit."""
+    expected = network.state_dict()
+    missing = sorted(expected.keys() - tensors.keys())
+    surplus = sorted(tensors.keys() - expected.keys())
+    shapes = [name for name in expected.keys() & tensors.keys() if expected[name].shape != tensors[name].shape]
+    if missing or surplus or shapes:
+        if shapes:
+            name = min(shapes)
+            detail = f"{name} is {tuple(tensors[name].shape)} in the file, {tuple(expected[name].shape)} in the network"
+        else:
+            detail = f"{len(missing)} tensors are missing ({missing[:1]}), {len(surplus)} unknown ({surplus[:1]})"
+        raise ValueError(
+            f"Weights {path}: they belong to another architecture or lane count: {detail}. "
+            f"Build the network as the run that made them did (its config.yaml says how)."
+        )
+    network.load_state_dict(tensors)
+
+
+def _read_safetensors(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"Weights {path}: not a readable safetensors file ({error}).") from error
+    if metadata.get("format") != FORMAT:
+        raise ValueError(
+            f"Weights {path}: expected a file written by lanenet-sad ({FORMAT!r}), got {metadata.get('format')!r}."
+        )
+    return _card(metadata["card"], path), tensors
+
+
+def _read_checkpoint(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+    content = load_checkpoint_file(path)
+    if not {"card", "network"} <= content.keys():
+        raise ValueError(f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got other contents.")
+    return _card(content["card"], path), content.get("ema") or content["network"]
+
+
+def load_checkpoint_file(path: Path) -> dict[str, Any]:
+    """A `.pt` file read with `weights_only=True`; a file that needs pickle is refused with a way out."""
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise ValueError(
+            f"Weights {path}: the file is damaged or needs pickle, which can run any code, so it is not loaded. "
+            f"If you trust it, load it in Python yourself and save its state_dict as .safetensors."
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ValueError(f"Weights {path}: the file is damaged ({str(error).splitlines()[0]}).") from error
+    if not isinstance(content, dict):
+        raise ValueError(
+            f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got a {type(content).__name__}."
+        )
+    return content
+
+
+def _card(text: str, path: Path) -> NetworkCard:
+    try:
+        return NetworkCard.from_json(text)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"Weights {path}: the card inside is damaged ({error}).") from error

@@ -1,0 +1,295 @@
+"""Write a synthetic benchmark to disk: rendered roads in CULane's or TuSimple's layout, and short drives as video."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import Any, get_args
+
+import cv2
+
+from lanenet_sad.datasets.synthetic.benchmark_files import (
+    FIRST_INDEX,
+    ImageJob,
+    Layout,
+    Split,
+    WrittenImage,
+    write_culane_index,
+    write_image,
+    write_tusimple_index,
+)
+from lanenet_sad.datasets.synthetic.drive import RenderedDrive
+from lanenet_sad.datasets.synthetic.layouts import Difficulty
+from lanenet_sad.datasets.synthetic.render import RENDERER_VERSION
+from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.inference.sinks import LanesJsonl, VideoSink
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.lane import Frame, LanePrediction
+
+DRIVE_FPS = 25.0
+_MANIFEST = "synthesis.json"
+_NUM_SLOTS: dict[Layout, int] = {"culane": 4, "tusimple": 6}
+
+
+@dataclass(frozen=True)
+class SynthesisSummary:
+    """What `synthesize` has written.
+
+    Attributes:
+        output_dir: the folder.
+        num_images: pictures by split.
+        categories: pictures by category.
+        num_drives: videos.
+        num_kept: pictures and videos that were there already.
+        seconds: wall time.
+    """
+
+    output_dir: Path
+    num_images: dict[str, int]
+    categories: dict[str, int]
+    num_drives: int
+    num_kept: int
+    seconds: float
+
+
+def synthesize(
+    output_dir: Path,
+    *,
+    num_train: int = 240,
+    num_val: int = 30,
+    num_test: int = 30,
+    image_size: tuple[int, int] = (590, 1640),
+    layout: Layout = "culane",
+    seed: int = 0,
+    difficulty: Difficulty = "mixed",
+    num_lanes: int | None = None,
+    drives: int = 0,
+    drive_frames: int = 100,
+    num_workers: int = 0,
+    masks: bool = True,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> SynthesisSummary:
+    """Render a lane benchmark with exact labels.
+
+    Picture i of a split is a function of the seed, the split and i alone: a set can grow without changing what is
+    there, and an interrupted run continues where it stopped when started again with the same settings. Lists and
+    label files are written last.
+
+    Args:
+        output_dir: folder to write to; made if it is not there.
+        num_train: training pictures.
+        num_val: validation pictures.
+        num_test: test pictures.
+        image_size: height and width in pixels, of any shape.
+        layout: `culane` (pictures with `*.lines.txt`, lane masks, lists, test categories) or `tusimple` (clips and
+            JSON lines; lane masks are drawn when they are read).
+        seed: of the whole set.
+        difficulty: `easy` is daylight, gentle curves and clear paint; `mixed` is everything, night and rain included.
+        num_lanes: lane slots; lines beyond them are not labelled. By default 4 for `culane`, 6 for `tusimple`.
+        drives: short drives to write as video, with the lanes of every frame as JSON lines.
+        drive_frames: frames of each drive, 25 per second.
+        num_workers: processes; 0 for one per core.
+        masks: write lane masks (`culane`).
+        overwrite: write into a folder that holds another set, and write every file anew.
+        progress: show progress.
+
+    Returns:
+        What was written.
+
+    Raises:
+        ValueError: a setting is out of range, or the folder holds a set with other settings.
+        OSError: the folder cannot be written to.
+    """
+    started = perf_counter()
+    root = Path(output_dir)
+    counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
+    _check(counts, layout, drives, drive_frames, num_workers)
+    settings = {
+        "renderer": RENDERER_VERSION,
+        "layout": layout,
+        "seed": seed,
+        "difficulty": difficulty,
+        "image_size": [int(side) for side in image_size],
+        "num_lanes": num_lanes or _NUM_SLOTS[layout],
+        "masks": masks,
+    }
+    keep = not overwrite and _holds_same_set(root, settings)
+    image_jobs = _image_jobs(root, counts, settings, keep=keep)
+    drive_jobs = [_DriveJob(root, n, drive_frames, settings, keep) for n in range(drives)]
+    _write_manifest(root, settings, finished=False)
+    results = list(_run([*drive_jobs, *image_jobs], num_workers, progress=progress))
+    images = [result for result in results if isinstance(result, WrittenImage)]
+    (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
+    _write_manifest(root, settings, finished=True)
+    return SynthesisSummary(
+        output_dir=root,
+        num_images={str(split): count for split, count in counts.items()},
+        categories=dict(sorted(Counter(image.category for image in images).items())),
+        num_drives=drives,
+        num_kept=sum(result.was_there for result in results),
+        seconds=perf_counter() - started,
+    )
+
+
+@dataclass(frozen=True)
+class _DriveJob:
+    """One drive to be written; `settings` are those of the manifest."""
+
+    root: Path
+    number: int
+    num_frames: int
+    settings: dict[str, Any]
+    keep: bool
+
+
+@dataclass(frozen=True)
+class _WrittenDrive:
+    was_there: bool
+
+
+def _check(counts: dict[Split, int], layout: Layout, drives: int, drive_frames: int, num_workers: int) -> None:
+    if layout not in get_args(Layout):
+        raise ValueError(f"synthesize: expected layout {' or '.join(get_args(Layout))}, got {layout!r}.")
+    numbers = {**{f"num_{split}": count for split, count in counts.items()}, "drives": drives}
+    for name, number in {**numbers, "num_workers": num_workers}.items():
+        if number < 0:
+            raise ValueError(f"synthesize: expected {name} of 0 or more, got {number}.")
+    if sum(numbers.values()) == 0:
+        raise ValueError("synthesize: nothing to do, as num_train, num_val, num_test and drives are all 0.")
+    if drive_frames < 1:
+        raise ValueError(f"synthesize: expected drive_frames of 1 or more, got {drive_frames}.")
+
+
+def _holds_same_set(root: Path, settings: dict[str, Any]) -> bool:
+    """Whether the folder holds files of exactly these settings, so that they can stay.
+
+    Raises:
+        ValueError: it holds a set with other settings, or something else that is not ours.
+    """
+    if root.exists() and not root.is_dir():
+        raise ValueError(f"Output folder {root}: expected a folder, got a file. Choose another name.")
+    path = root / _MANIFEST
+    if not path.exists():
+        if root.exists() and any(root.iterdir()):
+            raise ValueError(
+                f"Output folder {root}: expected an empty folder or a synthetic set, got a folder with other files. "
+                "Choose another folder, or give --overwrite to write into this one."
+            )
+        return False
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))["settings"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected the settings of a synthetic set as JSON; delete it or give --overwrite."
+        ) from error
+    different = [name for name in settings if found.get(name) != settings[name]]
+    if different:
+        details = ", ".join(f"{name} {found.get(name)} (now {settings[name]})" for name in different)
+        raise ValueError(
+            f"Output folder {root} holds a synthetic set with other settings: {details}. "
+            "Choose another folder, or give --overwrite."
+        )
+    return True
+
+
+def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], *, keep: bool) -> list[ImageJob]:
+    return [
+        ImageJob(
+            root=root,
+            layout=settings["layout"],
+            split=split,
+            number=number,
+            seed=settings["seed"],
+            image_size=tuple(settings["image_size"]),
+            difficulty=settings["difficulty"],
+            num_lanes=settings["num_lanes"],
+            masks=settings["masks"],
+            keep=keep,
+        )
+        for split in FIRST_INDEX
+        for number in range(counts[split])
+    ]
+
+
+def _write_manifest(root: Path, settings: dict[str, Any], *, finished: bool) -> None:
+    with replacing(root / _MANIFEST) as temporary:
+        content = {"settings": settings, "finished": finished}
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def _run(
+    jobs: Sequence[ImageJob | _DriveJob], num_workers: int, *, progress: bool
+) -> Iterator[WrittenImage | _WrittenDrive]:
+    """The results of all jobs in their order.
+
+    Ctrl-C lets every process finish the file it is at, and no further ones begin.
+    """
+    workers = min(num_workers or len(os.sched_getaffinity(0)), len(jobs))
+    if workers == 1:
+        yield from with_progress(map(_write, jobs), description="rendering", total=len(jobs), enabled=progress)
+        return
+    # "spawn", as a fork of a process with running threads (torch's, OpenCV's) may hang.
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker)
+    try:
+        results = pool.map(_write, jobs, chunksize=4)
+        yield from with_progress(results, description="rendering", total=len(jobs), enabled=progress)
+    except BrokenProcessPool as error:
+        raise OSError(
+            "synthesize: a worker process died, perhaps for lack of memory. Try fewer --num-workers."
+        ) from error
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _start_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    cv2.setNumThreads(1)
+
+
+def _write(job: ImageJob | _DriveJob) -> WrittenImage | _WrittenDrive:
+    return write_image(job) if isinstance(job, ImageJob) else _write_drive(job)
+
+
+def _write_drive(job: _DriveJob) -> _WrittenDrive:
+    """Renders one drive to a video; the lanes of its frames come last, so that they vouch for the video."""
+    video_path = job.root / "drives" / f"{job.number:04d}.mp4"
+    lanes_path = video_path.with_suffix(".lanes.jsonl")
+    if job.keep and video_path.exists() and _num_lines(lanes_path) == job.num_frames:
+        return _WrittenDrive(was_there=True)
+    size = tuple(job.settings["image_size"])
+    drive = RenderedDrive(
+        job.settings["seed"],
+        job.number,
+        num_frames=job.num_frames,
+        image_size=size,
+        fps=DRIVE_FPS,
+        difficulty=job.settings["difficulty"],
+        num_lanes=job.settings["num_lanes"],
+    )
+    # Sinks keep what an interrupted block has written; here half a drive is none.
+    with (
+        replacing(video_path) as video,
+        replacing(lanes_path) as lanes_file,
+        VideoSink(video, fps=DRIVE_FPS, size=size) as sink,
+        LanesJsonl(lanes_file) as writer,
+    ):
+        for number, (image, lanes) in enumerate(drive):
+            sink.write(image)
+            frame = Frame(image, f"drives/{video_path.name}", number, number / DRIVE_FPS)
+            writer.write(frame, LanePrediction(lanes, size))
+    return _WrittenDrive(was_there=False)
+
+
+def _num_lines(path: Path) -> int:
+    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0

@@ -1,0 +1,343 @@
+"""Train a lane network: the whole loop, readable top to bottom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.utils.data import DataLoader
+
+from lanenet_sad.benchmarks import Benchmark, find_benchmark
+from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.sampling import SampleSet, StepBatches, collate, initialize_worker
+from lanenet_sad.datasets.transforms import TrainTransform
+from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.losses.lane_loss import LaneLoss
+from lanenet_sad.models.interface import EncoderSpec
+from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.models.weights import NetworkCard, fill_network, read_weights, save_weights
+from lanenet_sad.postprocess.decode import LaneDecoder
+from lanenet_sad.training.checkpoint import Progress, resume_checkpoint, save_checkpoint
+from lanenet_sad.training.ema import WeightAverage
+from lanenet_sad.training.learner import Learner, LearnerOutput
+from lanenet_sad.training.log import MetricLog
+from lanenet_sad.training.progress import StepProgress, StopRequest
+from lanenet_sad.training.run_folder import prepare_run_folder
+from lanenet_sad.training.schedule import Schedule
+from lanenet_sad.training.validation import validate
+
+
+@dataclass(frozen=True)
+class Cadence:
+    """How often a run reports, validates and saves.
+
+    Attributes:
+        log_every: steps between log rows (each with the share of distillation in loss and gradient).
+        validate_every: steps between validations.
+        checkpoint_every: steps between writes of `last.pt`.
+        max_val_images: validate on the first so many images only; null: on all.
+    """
+
+    log_every: int = 50
+    validate_every: int = 1000
+    checkpoint_every: int = 1000
+    max_val_images: int | None = None
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how a run computes.
+
+    Attributes:
+        precision: 32-true, bf16-mixed or 16-mixed.
+        accelerator: auto, cpu, cuda or mps.
+        devices: how many.
+        num_workers: processes that read and augment images; 0 reads in the training process.
+        progress: show progress.
+    """
+
+    precision: str = "32-true"
+    accelerator: str = "auto"
+    devices: int = 1
+    num_workers: int = 2
+    progress: bool = True
+
+
+@dataclass(frozen=True)
+class TrainingSummary:
+    """What a finished run has to say.
+
+    Attributes:
+        output_dir: where checkpoints, logs and `config.yaml` are.
+        steps: optimizer steps done in all.
+        best_score: best official validation score; None without validation.
+        images_per_second: of this call, validation not counted.
+        distillation_gradient_share: gradient of the distillation terms / gradient of the task loss in the
+            encoder, at the last logged step; None where no distillation acted.
+        faults: one sentence per unreadable training file that was passed over.
+    """
+
+    output_dir: Path
+    steps: int
+    best_score: float | None
+    images_per_second: float
+    distillation_gradient_share: float | None
+    faults: tuple[str, ...] = ()
+
+
+@dataclass
+class _Run:
+    """The parts of one run, so that the functions below can be short."""
+
+    fabric: Fabric
+    learner: Any  # a Learner as Fabric wraps it
+    optimizer: Any
+    schedule: Schedule
+    cadence: Cadence
+    ema: WeightAverage | None
+    card: NetworkCard
+    progress: Progress
+    output_dir: Path
+    clip_norm: float | None
+    accumulate: int
+    check: Callable[[_Run], float | None]
+    last_diagnostics: dict[str, float] = field(default_factory=dict)
+    images_seen: int = 0
+    seconds: float = 0.0
+
+    @property
+    def network(self) -> LaneNet:
+        network: LaneNet = self.learner.module.network
+        return network
+
+
+def train(
+    *,
+    benchmark: str,
+    root: Path,
+    out: Path,
+    model: LaneNet,
+    view: InputView,
+    loss: LaneLoss | None = None,
+    distillation: Sequence[Callable[[EncoderSpec], DistillationMethod]] = (),
+    optimizer: Callable[[Iterable[Tensor]], Optimizer] = torch.optim.SGD,
+    schedule: Schedule = Schedule(),  # noqa: B008 - frozen
+    augmentation: Callable[[InputView], TrainTransform] = TrainTransform,
+    train_split: str = "train",
+    val_split: str | None = "val",
+    canvas_width: int | None = None,
+    batch_size: int = 12,
+    accumulate: int = 1,
+    clip_norm: float | None = None,
+    ema_decay: float | None = None,
+    cadence: Cadence = Cadence(),
+    runtime: Runtime = Runtime(),
+    seed: int = 0,
+    resume: bool = False,
+    init_weights: Path | None = None,
+    configuration: str | None = None,
+) -> TrainingSummary:
+    """Train a lane network on a benchmark, with distillation after its start step.
+
+    Args:
+        benchmark: culane or tusimple: layout, lane slots and official metric.
+        root: the benchmark's folder.
+        out: folder that gets `last.pt`, `best.safetensors`, `before_distillation.safetensors`, `config.yaml`, logs.
+        model: the network to train.
+        view: input size and the part of a picture that the network sees.
+        loss: the task loss; null: cross-entropy + 0.1 IoU + 0.1 existence.
+        distillation: methods to add, each called with the encoder's spec.
+        optimizer: called with the parameters.
+        schedule: learning rate over steps, start and ramp of distillation.
+        augmentation: called with the view.
+        train_split: the split to train on.
+        val_split: the split to choose the best checkpoint on; null: no validation.
+        canvas_width: validate with every image scaled to this width (CULane metric, mixed image sizes).
+        batch_size: images per forward on each device.
+        accumulate: forwards per optimizer step.
+        clip_norm: largest gradient norm; null: no clipping.
+        ema_decay: decay of the weights' moving average, which is then validated and kept; null: none.
+        cadence: how often to log, validate and save.
+        runtime: precision, device, worker processes.
+        seed: of weights, data order, augmentation and dropout.
+        resume: continue from `last.pt`; the result equals that of an uninterrupted run.
+        init_weights: start from these weights (same architecture) instead of random ones.
+        configuration: the complete configuration as YAML text, written beside the checkpoints.
+
+    Returns:
+        A summary; its faults name unreadable files that were passed over.
+    """
+    kind = find_benchmark(benchmark)
+    data = SampleSet(kind.dataset(root, train_split, model.num_lanes), augmentation(view), skip_bad=True)
+    held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
+    prepare_run_folder(out, configuration, resume=resume)
+    if init_weights is not None:
+        fill_network(model, read_weights(init_weights)[1], init_weights)
+    fabric = Fabric(accelerator=runtime.accelerator, devices=runtime.devices, precision=runtime.precision)  # type: ignore[arg-type]
+    fabric.launch()
+    learner = Learner(model, loss or LaneLoss(), [method(model.encoder.spec) for method in distillation])
+    learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    plain_optimizer = optimizer([p for p in learner.parameters() if p.requires_grad])
+    ema = WeightAverage(model, ema_decay) if ema_decay else None
+    progress = resume_checkpoint(out / "last.pt", learner, plain_optimizer, ema) if resume else Progress()
+    wrapped, wrapped_optimizer = fabric.setup(learner, plain_optimizer)
+    card = NetworkCard(model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split})
+    check = _validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size)
+    run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, ema, card, progress, out, clip_norm,
+               accumulate, check)  # fmt: skip
+    _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
+    share = run.last_diagnostics.get("distillation_gradient_share")
+    rate = run.images_seen / run.seconds if run.seconds else 0.0
+    return TrainingSummary(out, progress.step, progress.best_score, rate, share, tuple(data.faults))
+
+
+def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed: int) -> Iterable[Any]:
+    """Batches from the run's current step on; the order is a function of (seed, step)."""
+    batches = StepBatches(
+        len(data),
+        batch_size * run.fabric.world_size,
+        seed,
+        start_step=run.progress.step * run.accumulate,
+        num_steps=max(0, run.schedule.max_steps - run.progress.step) * run.accumulate,
+        rank=run.fabric.global_rank,
+        world_size=run.fabric.world_size,
+    )
+    loader: DataLoader[Any] = DataLoader(
+        data, batch_sampler=batches, num_workers=num_workers, collate_fn=collate, worker_init_fn=initialize_worker
+    )
+    return loader
+
+
+def _fit(run: _Run, loader: Iterable[Any], seed: int, *, show: bool) -> None:
+    """The loop. Ctrl-C ends it after the current step, with `last.pt` written."""
+    progress, cadence, last = run.progress, run.cadence, run.schedule.max_steps
+    batches = iter(loader)
+    with (
+        MetricLog(run.output_dir, progress.step) as log,
+        StepProgress(last, progress.step, enabled=show and run.fabric.is_global_zero) as display,
+        StopRequest() as stop,
+    ):
+        while progress.step < last:
+            if progress.step == run.schedule.start and len(run.learner.module.distillation):
+                _save_network(run, "before_distillation.safetensors")
+            torch.manual_seed(seed * 1_000_003 + progress.step * run.fabric.world_size + run.fabric.global_rank)
+            due = progress.step == 0 or (progress.step + 1) % cadence.log_every == 0 or progress.step + 1 == last
+            values = _step(run, batches, with_diagnostics=due)
+            progress.step += 1
+            display.advance(values["loss"], run.images_seen / run.seconds)
+            if progress.step % cadence.validate_every == 0 or progress.step == last:
+                score = run.check(run)
+                values |= {} if score is None else {"val_score": score}
+            if due or "val_score" in values:
+                log.write(progress.step, values)
+                display.line(progress.step, values)
+            if progress.step % cadence.checkpoint_every == 0 or progress.step == last or stop.requested:
+                _save(run)
+            if stop.requested and progress.step < last:
+                raise KeyboardInterrupt
+
+
+def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[str, float]:
+    """One optimizer step over `accumulate` forwards; returns what to log."""
+    run.learner.train()
+    step, device, started = run.progress.step, run.fabric.device, perf_counter()
+    _set_learning_rate(run.optimizer, run.schedule.learning_rate_scale(step))
+    values: dict[str, float] = {}
+    for micro in range(run.accumulate):
+        images, targets, _ = next(batches)
+        images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
+        targets = type(targets)(*(label.to(device, non_blocking=True) for label in targets))
+        with run.fabric.no_backward_sync(run.learner, enabled=micro + 1 < run.accumulate):
+            losses: LearnerOutput = run.learner(images, targets, run.schedule.distillation_scale(step))
+            total = losses.total
+            if not torch.isfinite(total):
+                raise ValueError(_divergence(step, losses))
+            if with_diagnostics and micro == 0:
+                run.last_diagnostics = run.learner.module.diagnostics(images, losses, targets)
+                values.update(run.last_diagnostics)
+            run.fabric.backward(total / run.accumulate)
+        for name, value in {"loss": total, **losses.task, **losses.distillation}.items():
+            values[name] = values.get(name, 0.0) + float(value.detach()) / run.accumulate
+        run.images_seen += len(images) * run.fabric.world_size
+    if run.clip_norm is not None:
+        norm = run.fabric.clip_gradients(run.learner, run.optimizer, max_norm=run.clip_norm, error_if_nonfinite=False)
+        values["gradient_norm"] = float(norm) if norm is not None else 0.0
+    run.optimizer.step()
+    run.optimizer.zero_grad()
+    if run.ema is not None:
+        run.ema.update(run.network, step)
+    run.seconds += perf_counter() - started
+    return {**values, "learning_rate": run.optimizer.param_groups[0]["lr"]}
+
+
+def _set_learning_rate(optimizer: Any, scale: float) -> None:
+    for group in optimizer.param_groups:
+        group.setdefault("base_lr", group["lr"])
+        group["lr"] = group["base_lr"] * scale
+
+
+def _divergence(step: int, losses: LearnerOutput) -> str:
+    parts = {**losses.task, **losses.distillation}
+    bad = [name for name, value in parts.items() if not torch.isfinite(value)]
+    return (
+        f"Training diverged at step {step}: {', '.join(bad) or 'the total'} is not finite. Lower the learning rate or "
+        f"set clip_norm; last.pt, if written, holds the last good checkpoint."
+    )
+
+
+def _validator(
+    kind: Benchmark, held_out: LaneDataset | None, canvas_width: int | None, max_images: int | None, batch_size: int
+) -> Callable[[_Run], float | None]:
+    """A function that scores a run's network and keeps it if it is the best so far."""
+
+    def check(run: _Run) -> float | None:
+        if held_out is None:
+            _save_network(run, "best.safetensors")
+            return None
+        metric, decoder = kind.metric(canvas_width), LaneDecoder(threshold=kind.threshold)
+        with _network_to_keep(run) as network:
+            score = validate(
+                network, held_out, metric, run.card.view, decoder, batch_size=batch_size, max_images=max_images
+            ).value
+        if run.progress.best_score is None or score > run.progress.best_score:
+            run.progress.best_score, run.progress.best_step = score, run.progress.step
+            _save_network(run, "best.safetensors", val_score=score)
+        return score
+
+    return check
+
+
+@contextmanager
+def _network_to_keep(run: _Run) -> Iterator[LaneNet]:
+    """The network with its averaged weights, where there are any."""
+    if run.ema is None:
+        yield run.network
+        return
+    trained = {name: value.detach().clone() for name, value in run.network.state_dict().items()}
+    run.network.load_state_dict(run.ema.state)
+    try:
+        yield run.network
+    finally:
+        run.network.load_state_dict(trained)
+
+
+def _save_network(run: _Run, name: str, **history: Any) -> None:
+    card = NetworkCard(run.card.recipe, run.card.view, {**run.card.history, "steps": run.progress.step, **history})
+    with _network_to_keep(run) as network:
+        if run.fabric.is_global_zero:
+            save_weights(run.output_dir / name, network, card)
+
+
+def _save(run: _Run) -> None:
+    if run.fabric.is_global_zero:
+        optimizer = getattr(run.optimizer, "optimizer", run.optimizer)
+        save_checkpoint(run.output_dir / "last.pt", run.card, run.learner.module, optimizer, run.ema, run.progress)

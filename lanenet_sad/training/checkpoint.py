@@ -1,0 +1,91 @@
+"""What a run needs to continue as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.models.weights import NetworkCard, fill_network, load_checkpoint_file
+from lanenet_sad.training.ema import WeightAverage
+from lanenet_sad.training.learner import Learner
+
+
+@dataclass
+class Progress:
+    """Where a run stands.
+
+    Attributes:
+        step: optimizer steps done.
+        best_score: best validation score so far; None before the first validation.
+        best_step: the step of that score.
+    """
+
+    step: int = 0
+    best_score: float | None = None
+    best_step: int | None = None
+
+
+def save_checkpoint(
+    path: Path,
+    card: NetworkCard,
+    learner: Learner,
+    optimizer: Optimizer,
+    ema: WeightAverage | None,
+    progress: Progress,
+) -> None:
+    """Write everything but the data order, which is a function of (seed, step)."""
+    content: dict[str, Any] = {
+        "card": card.to_json(),
+        "network": _on_cpu(learner.network.state_dict()),
+        "distillation": _on_cpu(learner.distillation.state_dict()),
+        "optimizer": optimizer.state_dict(),
+        "ema": _on_cpu(ema.state) if ema else None,
+        "progress": vars(progress).copy(),
+    }
+    with replacing(path) as temporary:
+        torch.save(content, temporary)
+
+
+def resume_checkpoint(path: Path, learner: Learner, optimizer: Optimizer, ema: WeightAverage | None) -> Progress:
+    """Fill a freshly built run from `path` and return where it stood.
+
+    Raises:
+        FileNotFoundError: there is nothing to resume.
+        ValueError: the checkpoint belongs to another network or another set-up.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"Resume: there is no checkpoint {path}; start the run without --resume.")
+    content = load_checkpoint_file(path)
+    if not {"network", "distillation", "optimizer", "ema", "progress"} <= content.keys():
+        raise ValueError(
+            f"Resume: {path} holds weights only, not a training state; use --init-weights to start from it."
+        )
+    fill_network(learner.network, content["network"], path)
+    _fill(learner.distillation, content["distillation"], path)
+    if (ema is None) != (content["ema"] is None):
+        raise ValueError(f"Resume: {path} was trained {'with' if ema is None else 'without'} EMA; keep that setting.")
+    if ema is not None:
+        for name, value in content["ema"].items():
+            ema.state[name].copy_(value)
+    try:
+        optimizer.load_state_dict(content["optimizer"])
+    except ValueError as error:
+        raise ValueError(f"Resume: {path} was written by another optimizer set-up ({error}).") from error
+    return Progress(**content["progress"])
+
+
+def _fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        raise ValueError(f"Resume: {path} was trained with other distillation methods; keep that setting.") from error
+
+
+def _on_cpu(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.detach().cpu() for name, value in state.items()}

@@ -1,0 +1,93 @@
+"""Network -> lanes -> metric, over a dataset; used by `train` and `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import islice
+from time import perf_counter
+
+import torch
+from torch.utils.data import DataLoader, Subset
+
+from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.sampling import SampleSet, collate, initialize_worker
+from lanenet_sad.datasets.transforms import EvalTransform
+from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.metrics.base import LaneMetric, Score
+from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.postprocess.decode import LaneDecoder
+
+
+def predict_dataset(
+    network: LaneNet,
+    dataset: LaneDataset,
+    view: InputView,
+    decoder: LaneDecoder,
+    *,
+    batch_size: int = 8,
+    num_workers: int = 0,
+    max_images: int | None = None,
+    sample_set: SampleSet | None = None,
+) -> Iterator[tuple[LanePrediction, LanePrediction]]:
+    """Decoded lanes and labels of every image, in the dataset's order.
+
+    Args:
+        network: in eval mode; the batches go to the device of its weights.
+        dataset: images and labels.
+        view: what part of a picture the network sees.
+        decoder: network output -> lanes; it samples the rows that a label names.
+        batch_size: images at a time.
+        num_workers: processes that read images; 0 reads in this one.
+        max_images: stop after the first so many.
+        sample_set: a prepared set over `dataset` (to count bad files across calls).
+
+    Yields:
+        (prediction, truth) per image, both in pixels of the original image.
+    """
+    samples = sample_set or SampleSet(dataset, EvalTransform(view))
+    chosen = samples if max_images is None else Subset(samples, range(min(max_images, len(dataset))))
+    device = next(network.parameters()).device
+    loader = DataLoader(
+        chosen,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        collate_fn=collate,
+        worker_init_fn=initialize_worker,
+    )
+    for images, _, truths in loader:
+        started = perf_counter()
+        with torch.inference_mode():
+            output = network(images.to(device, memory_format=torch.channels_last))
+        placements = [view.place(truth.image_size) for truth in truths]
+        sizes = [truth.image_size for truth in truths]
+        predictions = decoder(output, placements, sizes, [truth.row_anchors for truth in truths])
+        share = (perf_counter() - started) / len(truths)
+        for prediction, truth in zip(predictions, truths, strict=True):
+            yield replace(prediction, name=truth.name, run_time=share), truth
+
+
+def validate(
+    network: LaneNet,
+    dataset: LaneDataset,
+    metric: LaneMetric,
+    view: InputView,
+    decoder: LaneDecoder,
+    *,
+    batch_size: int = 8,
+    num_workers: int = 0,
+    max_images: int | None = None,
+    progress: Callable[[], None] = lambda: None,
+) -> Score:
+    """The official score of a network on a dataset; it is put into eval mode and left as it was found."""
+    was_training = network.training
+    network.eval()
+    pairs = predict_dataset(
+        network, dataset, view, decoder, batch_size=batch_size, num_workers=num_workers, max_images=max_images
+    )
+    for prediction, truth in islice(pairs, max_images):
+        metric.update(prediction, truth)
+        progress()
+    network.train(was_training)
+    return metric.compute()

@@ -1,0 +1,24 @@
+"""Pictures for people: lanes drawn into images, attention maps laid over them. Nothing here shows or saves."""
+
+from lanenet_sad.visualization.annotators import (
+    Annotator,
+    CaptionAnnotator,
+    EgoLaneAnnotator,
+    LaneAnnotator,
+    annotate_all,
+)
+from lanenet_sad.visualization.attention_grid import attention_grid, draw_heat, normalize_map
+from lanenet_sad.visualization.palette import Color, slot_color
+
+__all__ = [
+    "Annotator",
+    "CaptionAnnotator",
+    "Color",
+    "EgoLaneAnnotator",
+    "LaneAnnotator",
+    "annotate_all",
+    "attention_grid",
+    "draw_heat",
+    "normalize_map",
+    "slot_color",
+]

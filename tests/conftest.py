@@ -1,0 +1,15 @@
+"""Fixtures for all tests."""
+
+from pathlib import Path
+
+import pytest
+
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of goldens and real data beside the project; a test that needs it skips where it is not."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder ../shared with goldens and real data is not here")
+    return SHARED

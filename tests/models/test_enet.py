@@ -1,0 +1,149 @@
+"""Parameter counts of the published networks, and that their state dicts fit and compute the same."""
+
+import re
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from lanenet_sad.models import enet
+
+PAPER_SIZE = (288, 800)
+
+
+def count(*modules: nn.Module) -> int:
+    return sum(parameter.numel() for module in modules for parameter in module.parameters())
+
+
+def paper_net(**arguments):
+    return enet(existence_head="fixed", input_size=PAPER_SIZE, **arguments)
+
+
+def test_original_has_the_papers_parameters():
+    network = paper_net()
+    assert count(network) == 977_138
+
+
+def test_original_parts_have_the_audited_parameters():
+    network = paper_net()
+    encoder, decoder = network.encoder, network.decoder
+    parts = {
+        "initial": count(encoder.initial),
+        "E2": count(encoder.down1, encoder.stage1),
+        "E3": count(encoder.down2, encoder.stage2),
+        "E4": count(encoder.stage3),
+        "D1": count(decoder.up4, decoder.stage4),
+        "D2": count(decoder.up5, decoder.stage5),
+        "full": count(decoder.full),
+        "P1": count(network.existence_head),
+    }
+    assert parts == {
+        "initial": 412,
+        "E2": 23_280,
+        "E3": 168_288,
+        "E4": 146_176,
+        "D1": 23_024,
+        "D2": 1_896,
+        "full": 325,
+        "P1": 613_737,
+    }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"concat_e34": True}, 987_378),
+        ({"layout": "port"}, 817_331),
+        ({"layout": "pad"}, 963_359),
+    ],
+    ids=["concat", "port", "pad"],
+)
+def test_variants_have_the_published_parameters(arguments, expected):
+    assert count(paper_net(**arguments)) == expected
+
+
+@pytest.mark.parametrize(
+    ("size", "inputs"),
+    [((208, 976), 3_965), ((368, 640), 4_600), ((288, 960), 5_400)],
+    ids=["crop", "tusimple", "llamas"],
+)
+def test_fixed_head_has_the_published_width(size, inputs):
+    network = enet(existence_head="fixed", input_size=size)
+    assert network.existence_head.decide[0].in_features == inputs
+
+
+def test_original_has_no_dropout_in_the_decoder_and_two_rates_in_the_encoder():
+    network = enet()
+    rates = {name: module.p for name, module in network.named_modules() if isinstance(module, nn.Dropout2d)}
+    stage1 = {rate for name, rate in rates.items() if name.startswith(("encoder.down1", "encoder.stage1"))}
+    deeper = {
+        rate for name, rate in rates.items() if name.startswith(("encoder.down2", "encoder.stage2", "encoder.stage3"))
+    }
+    decoder = {rate for name, rate in rates.items() if name.startswith("decoder")}
+    assert (stage1, deeper, decoder) == ({0.01}, {0.1}, {0.0})
+
+
+def test_original_asymmetric_pair_is_row_first_with_one_bias():
+    first, second = (module for module in enet().encoder.stage2[2].transform if isinstance(module, nn.Conv2d))
+    assert (first.kernel_size, first.bias) == ((1, 5), None)
+    assert second.kernel_size == (5, 1)
+    assert second.bias is not None
+
+
+RENAMES = (
+    (r"^e\.(encoder|decoder)\.", ""),
+    (r"^x\.layers\.", "existence_head.classify."),
+    (r"^x\.layers_final\.1\.", "existence_head.classify.4."),
+    (r"^x\.linear1\.", "existence_head.decide.0."),
+    (r"^x\.linear2\.", "existence_head.decide.2."),
+    (r"^exist\.", "existence_head.classify."),
+    (r"^fc\.", "existence_head.decide."),
+    (r"^initial_block\.", "encoder.initial."),
+    (r"^downsample(\d)(_0)?\.", r"encoder.down\1."),
+    (r"^encoder1\.regular1_(\d)", lambda found: f"encoder.stage1.{int(found[1]) - 1}"),
+    (r"^regular1_(\d)", lambda found: f"encoder.stage1.{int(found[1]) - 1}"),
+    (r"^encoder[234]\.\w+2_(\d)", lambda found: f"encoder.shared_stage.{int(found[1]) - 1}"),
+    (r"^(?:regular|dilated|asymmetric)2_(\d)", lambda found: f"encoder.stage2.{int(found[1]) - 1}"),
+    (r"^(?:regular|dilated|asymmetric)3_(\d)", r"encoder.stage3.\1"),
+    (r"^upsample(\d)_0\.ext_conv2\.", r"decoder.up\1.expand."),
+    (r"^upsample(\d)_0\.", r"decoder.up\1."),
+    (r"^regular([45])_(\d)", lambda found: f"decoder.stage{found[1]}.{int(found[2]) - 1}"),
+    (r"^transposed_conv\.", "decoder.full."),
+    (r"\.main_branch\.", ".conv."),
+    (r"\.batch_norm\.", ".norm."),
+    (r"\.out_activation\.", ".activation."),
+    (r"\.main_conv1\.", ".shortcut."),
+    (r"\.ext_conv1\.", ".project."),
+    (r"\.ext_conv2\.", ".transform."),
+    (r"\.ext_conv3\.", ".expand."),
+    (r"\.ext_tconv1\.", ".transform.0."),
+    (r"\.ext_tconv1_bnorm\.", ".transform.1."),
+)
+
+
+def renamed(name: str) -> str:
+    for pattern, replacement in RENAMES:
+        name = re.sub(pattern, replacement, name)
+    return name
+
+
+@pytest.mark.parametrize(("layout", "file"), [("port", "port_enet_sad"), ("pad", "pad_enet")], ids=["port", "pad"])
+def test_layout_loads_a_published_state_dict_and_computes_the_same(shared, layout, file):
+    published = load_file(shared / "goldens" / "checkpoints" / f"{file}.safetensors")
+    state = {renamed(name): tensor for name, tensor in published.items() if name != "ce_loss.weight"}
+    network = paper_net(layout=layout).eval()
+    network.load_state_dict(state)
+
+    images = (
+        np.random.RandomState(7).rand(1, 3, *PAPER_SIZE).astype(np.float32)
+    )  # the call that the golden was made with
+    with torch.no_grad():
+        output = network(torch.from_numpy(images))
+    expected = np.load(shared / "goldens" / "checkpoints" / f"{file}_expected.npz")
+    existence = output.existence_logits.sigmoid() if layout == "port" else output.existence_logits
+    np.testing.assert_allclose(
+        output.segmentation_logits[:, :, ::8, ::8], expected["segmentation_logits_sub"], atol=1e-5
+    )
+    np.testing.assert_allclose(existence, expected["existence"], atol=1e-5)

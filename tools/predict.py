@@ -1,0 +1,7 @@
+"""`python tools/predict.py …` is the command `lanenet-sad predict …`."""
+
+import sys
+
+from lanenet_sad.cli import main
+
+raise SystemExit(main(["predict", *sys.argv[1:]]))
