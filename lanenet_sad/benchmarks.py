@@ -9,7 +9,7 @@ from typing import ClassVar, final
 
 from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.datasets.culane import CULane
-from lanenet_sad.datasets.tusimple import TuSimple
+from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
 from lanenet_sad.lanes.files import read_culane_list, write_culane_lines, write_tusimple
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric
@@ -97,10 +97,10 @@ class TuSimpleBenchmark(Benchmark):
     num_lanes = 6
     threshold = 0.2
     splits: ClassVar[dict[str, tuple[str, ...]]] = {
-        "train": ("label_data_0313.json", "label_data_0601.json"),
-        "val": ("label_data_0531.json",),
-        "trainval": ("label_data_0313.json", "label_data_0531.json", "label_data_0601.json"),
-        "test": ("test_label.json",),
+        "train": TRAIN_FILES,
+        "val": VAL_FILES,
+        "trainval": (*TRAIN_FILES, *VAL_FILES),
+        "test": TEST_FILES,
     }
 
     def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:

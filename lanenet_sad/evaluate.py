@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Literal
 
 from lanenet_sad.benchmarks import Benchmark, find_benchmark
-from lanenet_sad.datasets.sampling import SampleSet
-from lanenet_sad.datasets.transforms import EvalTransform
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.files import replacing
@@ -29,7 +27,7 @@ class Evaluation:
         score: the official score.
         score_path: the JSON file with all its figures.
         prediction_paths: files in the benchmark's own format.
-        faults: one sentence per image that could not be read; such images are not in the score.
+        faults: one sentence per image that could not be read; its lanes count as missed.
     """
 
     score: Score
@@ -79,7 +77,7 @@ def evaluate(
     metric = kind.metric(canvas_width)
     lowest = kind.threshold if threshold is None else threshold
     decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
-    samples = SampleSet(dataset, EvalTransform(predictor.view))
+    faults: list[str] = []
     pairs = predict_dataset(
         predictor.network,
         dataset,
@@ -88,7 +86,7 @@ def evaluate(
         batch_size=batch_size,
         num_workers=num_workers,
         max_images=max_images,
-        sample_set=samples,
+        faults=faults,
     )
     total = len(dataset) if max_images is None else min(max_images, len(dataset))
     shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)
@@ -96,7 +94,7 @@ def evaluate(
     score = metric.compute()
     print(score)
     return _write(
-        kind, score, predictions, out, tuple(samples.faults), _described(benchmark, split, predictor, decoder)
+        kind, score, predictions, out, tuple(faults), _described(benchmark, split, predictor, decoder)
     )
 
 

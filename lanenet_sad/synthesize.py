@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import signal
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -37,6 +38,7 @@ from lanenet_sad.lanes.lane import Frame, LanePrediction
 
 DRIVE_FPS = 25.0
 _MANIFEST = "synthesis.json"
+_STOPPING = threading.Event()
 _NUM_SLOTS: dict[Layout, int] = {"culane": 4, "tusimple": 6}
 
 
@@ -59,6 +61,14 @@ class SynthesisSummary:
     num_drives: int
     num_kept: int
     seconds: float
+
+    def __str__(self) -> str:
+        counts = ", ".join(f"{count} {split}" for split, count in self.num_images.items())
+        kinds = ", ".join(f"{name} {count}" for name, count in self.categories.items())
+        return (
+            f"{counts} images ({kinds or 'none'}) and {self.num_drives} drives in {self.output_dir}; "
+            f"{self.num_kept} were there already; {self.seconds:.1f} s"
+        )
 
 
 def synthesize(
@@ -131,7 +141,7 @@ def synthesize(
     images = [result for result in results if isinstance(result, WrittenImage)]
     (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
     _write_manifest(root, settings, finished=True)
-    return SynthesisSummary(
+    summary = SynthesisSummary(
         output_dir=root,
         num_images={str(split): count for split, count in counts.items()},
         categories=dict(sorted(Counter(image.category for image in images).items())),
@@ -139,6 +149,8 @@ def synthesize(
         num_kept=sum(result.was_there for result in results),
         seconds=perf_counter() - started,
     )
+    print(summary)
+    return summary
 
 
 @dataclass(frozen=True)
@@ -232,9 +244,9 @@ def _run(
 ) -> Iterator[WrittenImage | _WrittenDrive]:
     """The results of all jobs in their order.
 
-    Ctrl-C lets every process finish the file it is at, and no further ones begin.
+    Ctrl-C lets every process finish the picture it is at, and no further ones begin.
     """
-    workers = min(num_workers or len(os.sched_getaffinity(0)), len(jobs))
+    workers = min(num_workers or _num_cores(), len(jobs))
     if workers == 1:
         yield from with_progress(map(_write, jobs), description="rendering", total=len(jobs), enabled=progress)
         return
@@ -252,12 +264,24 @@ def _run(
         pool.shutdown(cancel_futures=True)
 
 
+def _num_cores() -> int:
+    """Cores that this process may use; where the system does not say, those of the machine."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def _start_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # A worker must not die of Ctrl-C while it waits for work; it stops between two pictures.
+    signal.signal(signal.SIGINT, lambda *_: _STOPPING.set())
     cv2.setNumThreads(1)
 
 
+def _stop_if_asked() -> None:
+    if _STOPPING.is_set():
+        raise KeyboardInterrupt
+
+
 def _write(job: ImageJob | _DriveJob) -> WrittenImage | _WrittenDrive:
+    _stop_if_asked()
     return write_image(job) if isinstance(job, ImageJob) else _write_drive(job)
 
 
@@ -285,6 +309,7 @@ def _write_drive(job: _DriveJob) -> _WrittenDrive:
         LanesJsonl(lanes_file) as writer,
     ):
         for number, (image, lanes) in enumerate(drive):
+            _stop_if_asked()
             sink.write(image)
             frame = Frame(image, f"drives/{video_path.name}", number, number / DRIVE_FPS)
             writer.write(frame, LanePrediction(lanes, size))

@@ -45,7 +45,6 @@ def test_mask_is_drawn_in_proportion_to_culane(tmp_path: Path) -> None:
         for x, y in lane.points[::12]:
             columns = np.nonzero(record.lane_mask[int(y)] == slot)[0]
             assert columns.mean() == pytest.approx(x, abs=1)
-    upright = TuSimple(tmp_path, TEST_FILES)
     write_frame(tmp_path, VAL_FILES[0], "clips/b/20.jpg", [640])
     upright = TuSimple(tmp_path, VAL_FILES)
     assert np.count_nonzero(upright.load(0).lane_mask[500]) in (12, 13)  # OpenCV draws even widths one wider

@@ -114,13 +114,13 @@ def test_float64_is_computed_in_float64():
 @pytest.mark.parametrize("arguments", VARIANTS)
 def test_eval_is_deterministic_and_independent_of_the_batch(arguments):
     torch.manual_seed(0)
-    network = settled(enet(**arguments))
-    batch = images()
+    network = settled(enet(**arguments)).double()
+    batch = images(dtype=torch.float64)
     with torch.no_grad():
         together, again, alone = network(batch), network(batch), network(batch[:1])
     assert torch.equal(together.segmentation_logits, again.segmentation_logits)
-    torch.testing.assert_close(together.segmentation_logits[:1], alone.segmentation_logits, rtol=1e-4, atol=1e-4)
-    torch.testing.assert_close(together.existence_logits[:1], alone.existence_logits, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(together.segmentation_logits[:1], alone.segmentation_logits)
+    torch.testing.assert_close(together.existence_logits[:1], alone.existence_logits)
 
 
 @pytest.mark.parametrize("arguments", [*VARIANTS, pytest.param({"num_lanes": 6, "dropout": 0.02}, id="6 lanes")])
@@ -159,6 +159,14 @@ def test_input_size_without_effect_warns():
         enet(input_size=SIZE)
 
 
+@pytest.mark.parametrize("num_lanes", [2, 4, 8])
+def test_an_untrained_network_expects_background_in_nine_pixels_of_ten(num_lanes):
+    torch.manual_seed(0)
+    with torch.no_grad():
+        probs = enet(num_lanes=num_lanes)(images()).segmentation_logits.softmax(dim=1)
+    assert float(probs[:, 0].mean()) == pytest.approx(0.9, abs=0.02)
+
+
 @pytest.mark.parametrize("layout", ["original", "port"])
 def test_overfits_one_batch(layout):
     torch.manual_seed(0)
@@ -168,10 +176,10 @@ def test_overfits_one_batch(layout):
     network, criterion = enet(layout=layout, dropout=0.0), LaneLoss()
     optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
     losses = []
-    for _ in range(40):
+    for _ in range(60):
         optimizer.zero_grad()
         loss = torch.stack(list(criterion(network(pictures), targets).values())).sum()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.15 * losses[0]
+    assert losses[-1] < 0.25 * losses[0]

@@ -138,6 +138,7 @@ def draw_photo(rng: np.random.Generator, weather: Weather, difficulty: Difficult
         bonnet_shade=float(rng.uniform(0.03, 0.4)),
         reflection=float(rng.uniform(0.1, 0.5)) if chance(rng, 0.15) else 0.0,
         caption=_draw_caption(rng) if chance(rng, 0.2) else "",
+        glass=int(rng.integers(1_000_000)),
     )
     if weather == "dusk":
         return replace(photo, brightness=float(rng.uniform(60, 105)), gain_limit=2.4)

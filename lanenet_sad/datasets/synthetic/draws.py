@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TypeVar
 
 import numpy as np
@@ -32,8 +33,11 @@ def choose(rng: np.random.Generator, items: Sequence[T], weights: Sequence[float
     """One of `items`, with probabilities in proportion to `weights`."""
     if weights is None:
         return items[int(rng.integers(len(items)))]
-    shares = np.asarray(weights, dtype=np.float64)
-    return items[int(rng.choice(len(items), p=shares / shares.sum()))]
+    drawn = rng.uniform() * sum(weights)
+    for item, bound in zip(items, accumulate(weights), strict=True):
+        if drawn < bound:
+            return item
+    return items[-1]
 
 
 def chance(rng: np.random.Generator, probability: float) -> bool:

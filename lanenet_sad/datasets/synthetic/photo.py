@@ -33,6 +33,7 @@ class Photo:
         bonnet_shade: brightness of the bonnet.
         reflection: strength of the dashboard's reflection in the windscreen, 0..1.
         caption: text burnt into the picture's lower edge.
+        glass: number of the shapes of bonnet, reflection and drops, which stay as they are during a drive.
     """
 
     brightness: float = 115.0
@@ -51,6 +52,7 @@ class Photo:
     bonnet_shade: float = 0.2
     reflection: float = 0.0
     caption: str = ""
+    glass: int = 0
 
 
 def shine(canvas: Image, lamps: Lamps, rain: float) -> None:
@@ -97,8 +99,8 @@ def dazzle(canvas: Image, column: float, row: float, strength: float) -> None:
     canvas[...] = canvas + (np.minimum(veil, 1.0)[..., None] * (warm - canvas)).astype(np.float32)
 
 
-def add_rain(image: Image, density: float, rng: np.random.Generator) -> None:
-    """Streaks in the air and drops on the windscreen, in place."""
+def add_rain(image: Image, density: float, glass: int, rng: np.random.Generator) -> None:
+    """Streaks in the air, anew in every frame, and drops on the windscreen, in place."""
     height, width = image.shape[:2]
     unit = width / 400
     streaks: Image = np.zeros((height, width), dtype=np.uint8)
@@ -110,8 +112,9 @@ def add_rain(image: Image, density: float, rng: np.random.Generator) -> None:
         cv2.line(streaks, (int(x), int(y)), end, (grey,), thickness, cv2.LINE_AA)
     image[...] = np.clip(image + 0.45 * streaks[..., None], 0, 255)
     drops: FloatImage = np.zeros((height, width), dtype=np.float32)
-    for _ in range(int(density * rng.uniform(5, 40))):
-        x, y, radius, cover = (float(v) for v in rng.uniform((0, 0, 1, 0.3), (width, height, 4.5, 0.9)))
+    still = _still_rng(glass, 2)
+    for _ in range(int(density * still.uniform(5, 40))):
+        x, y, radius, cover = (float(v) for v in still.uniform((0, 0, 1, 0.3), (width, height, 4.5, 0.9)))
         cv2.circle(drops, (int(x), int(y)), max(1, round(radius * unit)), (cover,), -1)
     cover_map = np.asarray(cv2.GaussianBlur(drops, (0, 0), 0.8 * unit))[..., None]
     seen_through = np.asarray(cv2.GaussianBlur(image, (0, 0), 3.0 * unit)) * 1.05
@@ -123,9 +126,9 @@ def develop(image: Image, photo: Photo, rng: np.random.Generator) -> Image:
     unit = image.shape[1] / 400
     exposed = _expose(image, photo)
     if photo.bonnet > 0:
-        _add_bonnet(exposed, photo, rng)
+        _add_bonnet(exposed, photo, _still_rng(photo.glass, 0))
     if photo.reflection > 0:
-        _add_reflection(exposed, photo, rng)
+        _add_reflection(exposed, photo, _still_rng(photo.glass, 1))
     if photo.vignetting > 0:
         exposed *= _vignette(exposed.shape[0], exposed.shape[1], photo.vignetting)[..., None]
     if photo.blur * unit > 0.15:
@@ -140,6 +143,10 @@ def develop(image: Image, photo: Photo, rng: np.random.Generator) -> Image:
     if photo.caption:
         _burn_in(picture, photo.caption)
     return _compress(picture, photo.jpeg_quality)
+
+
+def _still_rng(glass: int, use: int) -> np.random.Generator:
+    return np.random.Generator(np.random.PCG64([glass, use]))
 
 
 def _expose(image: Image, photo: Photo) -> FloatImage:

@@ -146,7 +146,7 @@ def draw_vehicles(
     vehicles: list[Vehicle] = []
     for lane in range(-road.lanes_left, road.lanes_right + 1):
         oncoming = lane < -road.lanes_left + road.oncoming_left
-        nearest = (22.0 if difficulty == "easy" else 7.0) if lane == 0 else 2.5
+        nearest = (22.0 if difficulty == "easy" else 9.0) if lane == 0 else 2.5
         lateral = lane * road.lane_width
         vehicles += _draw_queue(rng, lateral, nearest, spacing, travel, ego_speed, oncoming=oncoming)
     if setting == "highway":

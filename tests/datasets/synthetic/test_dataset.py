@@ -1,0 +1,51 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from lanenet_sad.datasets.synthetic import Synthetic
+
+
+def test_record_and_truth_agree() -> None:
+    dataset = Synthetic(3, size=(144, 400), seed=2, difficulty="easy")
+    assert len(dataset) == 3
+    for index in range(3):
+        record, truth = dataset.load(index), dataset.truth(index)
+        assert record.image.shape == (144, 400, 3)
+        assert record.lane_mask.shape == (144, 400)
+        assert record.truth.image_size == truth.image_size == dataset.image_size(index) == (144, 400)
+        assert record.truth.name == truth.name == dataset.name(index)
+        slots = {lane.slot for lane in truth.lanes} - {None}
+        assert set(np.unique(record.lane_mask)) - {0} == slots
+        for lane, other in zip(record.truth.lanes, truth.lanes, strict=True):
+            np.testing.assert_array_equal(lane.points, other.points)
+
+
+def test_first_index_and_seed_set_datasets_apart() -> None:
+    whole = Synthetic(4, size=(64, 160))
+    tail = Synthetic(2, size=(64, 160), first_index=2)
+    np.testing.assert_array_equal(whole.load(2).image, tail.load(0).image)
+    assert not np.array_equal(whole.load(0).image, tail.load(0).image)
+    assert not np.array_equal(whole.load(0).image, Synthetic(1, size=(64, 160), seed=1).load(0).image)
+
+
+def test_six_slots() -> None:
+    dataset = Synthetic(20, size=(144, 400), num_lanes=6, difficulty="easy")
+    slots = {lane.slot for index in range(20) for lane in dataset.truth(index).lanes if lane.slot}
+    assert {3, 4} <= slots <= {1, 2, 3, 4, 5, 6}
+
+
+def test_bad_arguments_are_refused_at_once() -> None:
+    with pytest.raises(ValueError, match="expected 1 image or more, got 0"):
+        Synthetic(0)
+    with pytest.raises(ValueError, match="at least 32x32"):
+        Synthetic(1, size=(8, 8))
+    with pytest.raises(IndexError, match="index from 0 to 1, got 2"):
+        Synthetic(2, size=(64, 160)).load(2)
+
+
+def test_rendering_needs_no_torch() -> None:
+    code = "import sys, lanenet_sad.datasets.synthetic, lanenet_sad.synthesize; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

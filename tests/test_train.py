@@ -1,0 +1,170 @@
+"""The loop itself: on a CULane miniature of three pictures, a few steps each."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from factories import write_culane_root
+
+from lanenet_sad.cli import run as run_verb
+from lanenet_sad.datasets.transforms import TrainTransform
+from lanenet_sad.distillation import SelfAttentionDistillation
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.models import enet
+from lanenet_sad.models.weights import load_weights
+from lanenet_sad.train import Cadence, Runtime, train
+from lanenet_sad.training.schedule import Schedule
+
+VIEW = InputView((32, 64), aspect=2.5)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return write_culane_root(tmp_path_factory.mktemp("culane"))
+
+
+def run(root: Path, out: Path, *, steps: int = 6, sad: bool = True, seed: int = 0, **options):
+    torch.manual_seed(seed)
+    return train(
+        **{
+            "benchmark": "culane",
+            "root": root,
+            "out": out,
+            "model": enet(num_lanes=4),
+            "view": VIEW,
+            "distillation": [SelfAttentionDistillation] if sad else [],
+            "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
+            "augmentation": TrainTransform,
+            "schedule": Schedule(max_steps=steps),
+            "val_split": None,
+            "batch_size": 2,
+            "cadence": Cadence(log_every=2, checkpoint_every=3),
+            "runtime": Runtime(accelerator="cpu", num_workers=0, progress=False),
+            "seed": seed,
+            **options,
+        }
+    )
+
+
+def weights_of(out: Path) -> dict[str, torch.Tensor]:
+    return load_weights(out / "last.pt")[0].state_dict()
+
+
+def assert_equal_weights(one: Path, other: Path) -> None:
+    ours, theirs = weights_of(one), weights_of(other)
+    for name, value in ours.items():
+        assert torch.equal(value, theirs[name]), name
+
+
+def test_a_run_leaves_checkpoints_and_a_log(root, tmp_path):
+    summary = run(root, tmp_path / "run", steps=6, ema_decay=0.9, clip_norm=1.0, configuration="benchmark: culane\n")
+    assert summary.steps == 6
+    assert summary.distillation_gradient_share > 0
+    written = {path.name for path in (tmp_path / "run").iterdir()}
+    assert {"last.pt", "best.safetensors", "before_distillation.safetensors", "config.yaml", "metrics.csv"} <= written
+    with (tmp_path / "run" / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["step"] for row in rows] == ["1", "2", "4", "6"]
+    assert rows[0]["sad_2_3"] == ""
+    assert float(rows[-1]["sad_2_3"]) > 0
+    assert float(rows[-1]["support_2"]) > 1
+
+
+@pytest.mark.parametrize("ema_decay", [None, 0.9], ids=["plain", "ema"])
+def test_resume_equals_the_uninterrupted_run_bit_for_bit(root, tmp_path, ema_decay, monkeypatch):
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    run(root, whole, ema_decay=ema_decay)
+    from lanenet_sad import train as module
+
+    steps = []
+    original = module._step
+
+    def stop_in_the_middle(state, batches, **options):
+        steps.append(state.progress.step)
+        if len(steps) == 5:
+            raise KeyboardInterrupt
+        return original(state, batches, **options)
+
+    monkeypatch.setattr(module, "_step", stop_in_the_middle)
+    with pytest.raises(KeyboardInterrupt):
+        run(root, parts, ema_decay=ema_decay)
+    run(root, parts, ema_decay=ema_decay, resume=True, seed=0)
+    assert steps == [0, 1, 2, 3, 4, 3, 4, 5]
+    assert_equal_weights(whole, parts)
+
+
+def test_sad_changes_nothing_before_its_start_step(root, tmp_path):
+    run(root, tmp_path / "with", steps=4, schedule=Schedule(max_steps=4, distillation_start=4))
+    run(root, tmp_path / "without", steps=4, sad=False)
+    assert_equal_weights(tmp_path / "with", tmp_path / "without")
+
+
+def test_sad_changes_the_weights_after_its_start(root, tmp_path):
+    run(root, tmp_path / "with", steps=4)
+    run(root, tmp_path / "without", steps=4, sad=False)
+    with pytest.raises(AssertionError):
+        assert_equal_weights(tmp_path / "with", tmp_path / "without")
+
+
+def test_accumulated_halves_see_the_same_pictures_as_a_whole(root, tmp_path):
+    summary = run(root, tmp_path / "run", steps=2, accumulate=3, batch_size=1)
+    assert summary.steps == 2
+
+
+def test_validation_keeps_the_best(root, tmp_path):
+    summary = run(root, tmp_path / "run", val_split="train", cadence=Cadence(2, 3, 3, max_val_images=2))
+    assert summary.best_score is not None
+    card = load_weights(tmp_path / "run" / "best.safetensors")[1]
+    assert card.history["val_score"] == summary.best_score
+    assert card.view == VIEW
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        pytest.param({"train_split": "nothing"}, r"no list/nothing_gt\.txt", id="no-such-list"),
+        pytest.param({"resume": True}, r"no checkpoint .*last\.pt", id="nothing-to-resume"),
+        pytest.param({"benchmark": "kitti"}, "none of that name; there are culane, tusimple", id="no-such-benchmark"),
+        pytest.param({"init_weights": Path("nowhere.safetensors")}, "there is no such file", id="no-such-weights"),
+    ],
+)
+def test_bad_input_is_one_sentence(root, tmp_path, options, message):
+    with pytest.raises((ValueError, FileNotFoundError), match=message):
+        run(root, tmp_path / "run", **options)
+
+
+def test_a_finished_run_is_not_overwritten(root, tmp_path):
+    run(root, tmp_path / "run", steps=1)
+    with pytest.raises(ValueError, match="there is a run in it"):
+        run(root, tmp_path / "run", steps=1)
+
+
+def test_starting_from_weights_of_another_lane_count_is_refused(root, tmp_path):
+    run(root, tmp_path / "six", steps=1, model=enet(num_lanes=6))
+    with pytest.raises(ValueError, match="another architecture or lane count"):
+        run(root, tmp_path / "four", steps=1, init_weights=tmp_path / "six" / "best.safetensors")
+
+
+def test_a_diverged_loss_stops_the_run_with_a_reason(root, tmp_path):
+    with pytest.raises(ValueError, match="diverged at step"):
+        run(root, tmp_path / "run", optimizer=lambda p: torch.optim.SGD(p, lr=1e30))
+
+
+def test_a_broken_picture_is_reported_and_the_rest_goes_on(tmp_path, capsys):
+    broken = write_culane_root(tmp_path / "culane")
+    picture = sorted(broken.rglob("*.jpg"))[1]
+    picture.write_bytes(picture.read_bytes()[:200])
+    summary = run(broken, tmp_path / "run", steps=3)
+    assert summary.steps == 3
+    assert len(summary.faults) == 1
+    assert picture.name in summary.faults[0]
+
+
+def test_the_command_line_trains_from_a_yaml_file_and_saves_it_whole(root, tmp_path, capsys):
+    words = f"--config synthetic_enet_sad --root {root} --out {tmp_path / 'run'} --schedule.max-steps 2 --batch-size 1"
+    words += " --view.input-size 32 64 --val-split null --runtime.num-workers 0 --runtime.no-progress"
+    assert run_verb("train", words.split()) == 0, capsys.readouterr().err
+    again = f"--config {tmp_path / 'run' / 'config.yaml'} --out {tmp_path / 'again'}"
+    assert run_verb("train", again.split()) == 0, capsys.readouterr().err
+    assert_equal_weights(tmp_path / "run", tmp_path / "again")

@@ -1,0 +1,84 @@
+import pytest
+import torch
+from factories import make_targets
+
+from lanenet_sad.distillation import SelfAttentionDistillation
+from lanenet_sad.losses import LaneLoss
+from lanenet_sad.models import enet
+from lanenet_sad.training.learner import Learner
+
+
+def make_learner(**options) -> tuple[Learner, torch.Tensor]:
+    torch.manual_seed(0)
+    network = enet(num_lanes=4, dropout=0.0)
+    learner = Learner(network, LaneLoss(), [SelfAttentionDistillation(network.encoder.spec, **options)])
+    return learner, torch.randn(2, 3, 32, 64)
+
+
+TARGETS = make_targets(2, (32, 64))
+
+
+def test_before_its_start_distillation_is_neither_computed_nor_added():
+    learner, images = make_learner()
+    learner.distillation[0].forward = None  # a call would raise
+    losses = learner(images, TARGETS, 0.0)
+    assert losses.distillation == {}
+    torch.testing.assert_close(losses.total, sum(losses.task.values()))
+
+
+def test_the_ramp_scales_what_is_added():
+    learner, images = make_learner()
+    half, full = learner(images, TARGETS, 0.5), learner(images, TARGETS, 1.0)
+    assert full.distillation.keys() == {"sad_2_3", "sad_3_4"}
+    for name, value in full.distillation.items():
+        torch.testing.assert_close(half.distillation[name] * 2, value, rtol=1e-3, atol=1e-7)
+    torch.testing.assert_close(full.total, sum([*full.task.values(), *full.distillation.values()]))
+
+
+def test_gradients_with_distillation_off_are_those_of_the_task_alone():
+    with_method, images = make_learner()
+    without = Learner(with_method.network, with_method.loss)
+    gradients = []
+    for learner in (with_method, without):
+        learner.zero_grad()
+        torch.manual_seed(1)  # of the existence head's dropout
+        learner(images, TARGETS, 0.0).total.backward()
+        gradients.append([p.grad.clone() for p in learner.network.parameters() if p.grad is not None])
+    for one, other in zip(*gradients, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_diagnostics_tell_a_living_sad_from_a_dead_one():
+    shares = {}
+    for name, options in {
+        "alive": {"normalization": "l2"},
+        "saturated": {"normalization": "softmax", "mimic_paths": ((1, 2), (2, 3))},
+    }.items():
+        learner, images = make_learner(**options)
+        for block in learner.network.encoder.modules():
+            if isinstance(block, torch.nn.BatchNorm2d) and name == "saturated":
+                torch.nn.init.constant_(block.weight, 6.0)  # activations as large as in a trained network
+        losses = learner(images, TARGETS, 1.0)
+        shares[name] = learner.diagnostics(images, losses, TARGETS)["distillation_gradient_share"]
+    assert shares["alive"] > 1e-3
+    assert shares["saturated"] < 1e-6
+
+
+def test_diagnostics_leave_the_gradients_alone():
+    learner, images = make_learner()
+    losses = learner(images, TARGETS, 1.0)
+    learner.diagnostics(images, losses, TARGETS)
+    assert all(p.grad is None for p in learner.parameters())
+
+
+@pytest.mark.parametrize("scale", [0.0, 1.0])
+def test_one_batch_can_be_learnt_by_heart(scale):
+    learner, images = make_learner()
+    optimizer = torch.optim.AdamW(learner.parameters(), lr=5e-3)
+    first = float(learner(images, TARGETS, scale).total.detach())
+    for _ in range(30):
+        optimizer.zero_grad()
+        losses = learner(images, TARGETS, scale)
+        losses.total.backward()
+        optimizer.step()
+    assert float(losses.total.detach()) < 0.5 * first
