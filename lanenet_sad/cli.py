@@ -106,7 +106,7 @@ def parse(verb: str, words: Sequence[str]) -> dict[str, Any]:
     names = inspect.signature(function).parameters
     keywords = {name: value for name, value in objects.items() if name in names}
     if "configuration" in names:
-        keywords["configuration"] = parser.dump(configuration, skip_none=False)
+        keywords["configuration"] = parser.dump(configuration, skip_unset=False)
     return keywords
 
 

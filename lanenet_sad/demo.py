@@ -37,7 +37,7 @@ class DemoSummary:
     faults: tuple[str, ...]
 
 
-def demo(*, out: Path = Path("demo"), num_train: int = 1200, num_test: int = 100, progress: bool = True) -> DemoSummary:
+def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100, progress: bool = True) -> DemoSummary:
     """Synthesize a small benchmark, train ENet with SAD, evaluate, predict on a drive, look at attention.
 
     Args:

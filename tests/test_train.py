@@ -141,7 +141,9 @@ def test_a_finished_run_is_not_overwritten(root, tmp_path):
 
 
 def test_starting_from_weights_of_another_lane_count_is_refused(root, tmp_path):
-    run(root, tmp_path / "six", steps=1, model=enet(num_lanes=6))
+    unflagged = write_culane_root(tmp_path / "culane")
+    (unflagged / "list/unflagged.txt").write_text("/clip/00000.jpg\n")
+    run(unflagged, tmp_path / "six", steps=1, model=enet(num_lanes=6), train_split="unflagged")
     with pytest.raises(ValueError, match="another architecture or lane count"):
         run(root, tmp_path / "four", steps=1, init_weights=tmp_path / "six" / "best.safetensors")
 
