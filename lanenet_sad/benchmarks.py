@@ -10,7 +10,7 @@ from typing import ClassVar, final
 from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.datasets.culane import CULane
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
-from lanenet_sad.lanes.files import read_culane_list, write_culane_lines, write_tusimple
+from lanenet_sad.lanes.files import lines_path, read_culane_list, write_culane_lines, write_tusimple
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric
 from lanenet_sad.metrics.culane import CULaneMetric
@@ -74,7 +74,7 @@ class CULaneBenchmark(Benchmark):
         """One `*.lines.txt` per image, in the folders of the list."""
         paths = []
         for prediction in predictions:
-            path = (directory / prediction.name.lstrip("/")).with_suffix(".lines.txt")
+            path = lines_path(directory, prediction.name)
             write_culane_lines(path, prediction.lanes)
             paths.append(path)
         return paths
@@ -91,7 +91,11 @@ class CULaneBenchmark(Benchmark):
 
 @final
 class TuSimpleBenchmark(Benchmark):
-    """TuSimple's layout: JSON lines with lanes at fixed rows."""
+    """TuSimple's layout: JSON lines with lanes at fixed rows.
+
+    The challenge gives 0 to a frame that took more than 200 ms. `evaluate` and `train` write no run time, so that a
+    score does not depend on the speed of the machine.
+    """
 
     name = "tusimple"
     num_lanes = 6

@@ -13,10 +13,14 @@ import inspect
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import types
 import typing
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +60,10 @@ def main(words: Sequence[str] | None = None) -> int:
 def run(verb: str, words: Sequence[str]) -> int:
     """Parse `words` for `verb`, run it and turn what it says into an exit code."""
     try:
-        keywords = parse(verb, words)
-        result = load_verb(verb)(**keywords)
+        with warnings.catch_warnings(), _terminable():
+            warnings.showwarning = _show_warning
+            keywords = parse(verb, words)
+            result = load_verb(verb)(**keywords)
     except KeyboardInterrupt:
         print(f"\nlanenet-sad {verb}: interrupted; what was finished stays on disk.", file=sys.stderr)
         return EXIT_INTERRUPTED
@@ -183,6 +189,28 @@ def help_text(parser: Any, function: Callable[..., Any]) -> str:
         option = f"--{name.replace('_', '-')} {name.upper()}"
         text = text.replace(f"[{option}]", name.upper()).replace(option, name.upper())
     return str(text)
+
+
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """A warning is a sentence for the user; where in our code it arose is not."""
+    print(f"lanenet-sad: warning: {message}", file=sys.stderr)
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM ends a verb as Ctrl-C does: what is finished is closed and kept."""
+
+    def interrupt(number: int, frame: types.FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
 
 
 def _take_value(remaining: list[str], hint: Any, waiting: list[str]) -> str:

@@ -51,7 +51,9 @@ def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100
     """
     started = perf_counter()
     data, run = out / "benchmark", out / "run"
-    _say("1/5 synthesize", f"lanenet-sad synthesize {data} --num-train {num_train} --num-test {num_test} --drives 1")
+    size = " ".join(str(side) for side in IMAGE_SIZE)
+    settings = f"--num-train {num_train} --num-val 40 --num-test {num_test} --image-size {size} --difficulty easy"
+    _say("1/5 synthesize", f"lanenet-sad synthesize {data} {settings} --drives 1 --drive-frames 75")
     synthesize(
         data,
         num_train=num_train,
@@ -65,8 +67,11 @@ def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100
     )
     _train(data, run)
     best = run / "best.safetensors"
-    _say("3/5 evaluate", f"lanenet-sad evaluate culane --root {data} --weights {best} --canvas-width 1640")
-    evaluate("culane", root=data, out=out / "evaluation", weights=best, canvas_width=1640, progress=progress)
+    scored = out / "evaluation"
+    _say(
+        "3/5 evaluate", f"lanenet-sad evaluate culane --root {data} --out {scored} --weights {best} --canvas-width 1640"
+    )
+    evaluate("culane", root=data, out=scored, weights=best, canvas_width=1640, progress=progress)
     drive = data / "drives" / "0000.mp4"
     _say("4/5 predict", f"lanenet-sad predict {drive} --out {out / 'prediction'} --weights {best}")
     predict(str(drive), out=out / "prediction", weights=best, progress=progress)

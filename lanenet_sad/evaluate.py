@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,21 +94,31 @@ def evaluate(
     predictions = list(_scored(shown, metric, kind.categories(root)))
     score = metric.compute()
     print(score)
-    return _write(
-        kind, score, predictions, out, tuple(faults), _described(benchmark, split, predictor, decoder)
-    )
+    return _write(kind, score, predictions, out, tuple(faults), _described(benchmark, split, predictor, decoder))
 
 
 def _scored(
     pairs: Iterator[tuple[LanePrediction, LanePrediction]], metric: LaneMetric, categories: dict[str, str]
 ) -> Iterator[LanePrediction]:
     """Feed the metric; pass the predictions on."""
+    told = False
     for prediction, truth in pairs:
         if isinstance(metric, CULaneMetric):
+            if metric.canvas_width is None and truth.image_size != metric.canvas_size and not told:
+                warnings.warn(_other_size(truth, metric.canvas_size), stacklevel=2)
+                told = True
             metric.update(prediction, truth, category=categories.get(truth.name))
         else:
             metric.update(prediction, truth)
         yield prediction
+
+
+def _other_size(truth: LanePrediction, canvas: tuple[int, int]) -> str:
+    sizes = [f"{height}x{width}" for height, width in (truth.image_size, canvas)]
+    return (
+        f"{truth.name} is {sizes[0]} pixels, and lanes are drawn on the benchmark's {sizes[1]} canvas, "
+        f"as the official tool does. For your own images give --canvas-width {canvas[1]}."
+    )
 
 
 def _described(benchmark: str, split: str, predictor: Predictor, decoder: LaneDecoder) -> dict[str, object]:

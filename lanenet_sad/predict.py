@@ -17,7 +17,7 @@ from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
-from lanenet_sad.lanes.files import write_culane_lines, write_tusimple
+from lanenet_sad.lanes.files import lines_path, write_culane_lines, write_tusimple
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
 from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
 
@@ -146,7 +146,7 @@ class _Run:
     def _write_benchmark_files(self, source: Source, predictions: list[LanePrediction]) -> None:
         if self.file_format == "culane":
             for prediction in predictions:
-                path = (self.out / prediction.name.lstrip("/")).with_suffix(".lines.txt")
+                path = lines_path(self.out, prediction.name)
                 write_culane_lines(path, prediction.lanes)
                 self.paths.append(path)
         elif self.file_format == "tusimple" and predictions:

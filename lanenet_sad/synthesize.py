@@ -72,7 +72,7 @@ class SynthesisSummary:
 
 
 def synthesize(
-    output_dir: Path,
+    out: Path,
     *,
     num_train: int = 240,
     num_val: int = 30,
@@ -96,7 +96,7 @@ def synthesize(
     label files are written last.
 
     Args:
-        output_dir: folder to write to; made if it is not there.
+        out: folder to write to; made if it is not there.
         num_train: training pictures.
         num_val: validation pictures.
         num_test: test pictures.
@@ -121,7 +121,7 @@ def synthesize(
         OSError: the folder cannot be written to.
     """
     started = perf_counter()
-    root = Path(output_dir)
+    root = Path(out)
     counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
     _check(counts, layout, drives, drive_frames, num_workers)
     settings = {

@@ -6,9 +6,12 @@ import cv2
 import numpy as np
 import torch
 
+from lanenet_sad.inference.sinks import VideoSink
 from lanenet_sad.lanes.files import CULaneListEntry, write_culane_lines, write_culane_list
 from lanenet_sad.lanes.lane import Image, Lane
-from lanenet_sad.models import EncoderSpec, LaneNetOutput, LaneTargets
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.models import EncoderSpec, LaneNetOutput, LaneTargets, enet
+from lanenet_sad.models.weights import NetworkCard, save_weights
 
 
 def make_spec(channels: tuple[int, ...] = (6, 8, 8, 8), strides: tuple[int, ...] = (2, 4, 4, 4)) -> EncoderSpec:
@@ -97,3 +100,22 @@ def has_color(image: Image, x: float, y: float, color: tuple[int, int, int]) -> 
     """Whether the pixel at the shares x and y (0..1) of a picture has about this colour."""
     pixel = image[int(y * image.shape[0]), int(x * image.shape[1])].astype(int)
     return bool(np.abs(pixel - color).max() < 45)
+
+
+def write_weights(path: Path, *, num_lanes: int = 4, belief: float = 20.0, seed: int = 0) -> Path:
+    """A weight file of an untrained ENet that looks at 32x64 pixels and believes in every lane, or in none."""
+    torch.manual_seed(seed)
+    network = enet(num_lanes=num_lanes)
+    last = [module for module in network.existence_head.modules() if isinstance(module, torch.nn.Linear)][-1]
+    torch.nn.init.constant_(last.bias, belief)
+    card = NetworkCard(network.recipe, InputView((32, 64), aspect=2.5), {"benchmark": "culane"})
+    save_weights(path, network, card)
+    return path
+
+
+def write_video(path: Path, *, num_frames: int = 6, size: tuple[int, int] = (64, 160)) -> Path:
+    """A short video of smooth pictures."""
+    with VideoSink(path, fps=25.0, size=size) as sink:
+        for number in range(num_frames):
+            sink.write(make_picture(size, seed=number))
+    return path

@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from lanenet_sad.datasets.base import LaneDataset, LaneRecord
     from lanenet_sad.datasets.culane import CULane
     from lanenet_sad.datasets.sampling import BadSampleError, SampleSet, StepBatches, collate, initialize_worker
+    from lanenet_sad.datasets.synthetic import Synthetic
     from lanenet_sad.datasets.transforms import EvalTransform, TrainTransform
     from lanenet_sad.datasets.tusimple import TuSimple
 
@@ -18,6 +19,7 @@ __all__ = [
     "LaneRecord",
     "SampleSet",
     "StepBatches",
+    "Synthetic",
     "TrainTransform",
     "TuSimple",
     "collate",
@@ -33,6 +35,7 @@ _HOMES = {
     "LaneRecord": "base",
     "SampleSet": "sampling",
     "StepBatches": "sampling",
+    "Synthetic": "synthetic",
     "TrainTransform": "transforms",
     "TuSimple": "tusimple",
     "collate": "sampling",

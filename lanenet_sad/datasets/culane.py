@@ -7,7 +7,7 @@ from typing import final
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord, draw_lane_mask, load_record, with_slots
 from lanenet_sad.datasets.images import image_size, read_lane_mask
-from lanenet_sad.lanes.files import CULaneListEntry, read_culane_lines, read_culane_list, relative_name
+from lanenet_sad.lanes.files import CULaneListEntry, lines_path, read_culane_lines, read_culane_list, relative_name
 from lanenet_sad.lanes.lane import IntMask, LanePrediction
 from lanenet_sad.lanes.slots import slots_by_existence, slots_by_geometry
 
@@ -81,4 +81,4 @@ class CULane(LaneDataset):
 
     def _lines_path(self, entry: CULaneListEntry) -> Path:
         # As the official evaluator: the name up to its last dot, which need not be in the file name.
-        return self.root / (relative_name(entry.image).rpartition(".")[0] + ".lines.txt")
+        return lines_path(self.root, relative_name(entry.image))

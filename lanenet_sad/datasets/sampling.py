@@ -167,15 +167,19 @@ class SampleSet(Dataset[LaneSample]):
         return f"{self.dataset.name(index)}: could not be read at first, but can be now."
 
     def _load_next_good(self, index: int) -> LaneRecord:
+        first = ""
         for offset in range(len(self.dataset)):
             candidate = (index + offset) % len(self.dataset)
             try:
                 return self._load(candidate)
             except BadSampleError as error:
+                first = first or str(error)
                 if not self._bad[candidate]:
                     self._bad[candidate] = True
                     _log.warning("Skipping sample %d: %s", candidate, error)
-        raise BadSampleError(f"Training data: expected some readable pictures, all {len(self.dataset)} are bad.")
+        raise BadSampleError(
+            f"Training data: expected some readable pictures, all {len(self.dataset)} are bad; one: {first}"
+        )
 
 
 def collate(samples: Sequence[LaneSample]) -> tuple[Tensor, LaneTargets, list[LanePrediction]]:

@@ -75,6 +75,11 @@ def relative_name(name: str) -> str:
     return below
 
 
+def lines_path(folder: Path, name: str) -> Path:
+    """Where the lanes of an image stand: its name up to the last dot, with `.lines.txt`, below `folder`."""
+    return folder / f"{(name[: name.rfind('.')] if '.' in name else name).lstrip('/')}.lines.txt"
+
+
 def parse_culane_lines(text: str) -> list[Lane]:
     """The lanes of a CULane label or prediction file, as the official evaluator reads them.
 

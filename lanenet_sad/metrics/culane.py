@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.lanes.files import read_culane_lines
+from lanenet_sad.lanes.files import lines_path, read_culane_lines
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.raster import LanePatch, lane_patch
 from lanenet_sad.metrics.base import LaneMetric
@@ -179,10 +179,9 @@ def score_culane_files(
         size = (image_sizes or {}).get(name)
         if size is None and metric.canvas_width is not None:
             raise ValueError(f"CULane files scaled to a canvas width: the image size of {name} is not given.")
-        relative = f"{(name[: name.rfind('.')] if '.' in name else name).lstrip('/')}.lines.txt"
         both = []
         for folder, absent in zip((annotations, predictions), missing, strict=True):
-            path = Path(folder) / relative
+            path = lines_path(Path(folder), name)
             if not path.is_file():
                 absent.append(name)
             both.append(LanePrediction(tuple(read_culane_lines(path)), size or metric.canvas_size, name))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import islice
-from time import perf_counter
 from typing import NamedTuple
 
 import torch
@@ -68,15 +67,13 @@ def predict_dataset(
         if not readable:
             continue
         images, _, truths = collate(readable)
-        started = perf_counter()
         with torch.inference_mode():
             output = network(images.to(device, memory_format=torch.channels_last))
         placements = [view.place(truth.image_size) for truth in truths]
         sizes = [truth.image_size for truth in truths]
         predictions = decoder(output, placements, sizes, [truth.row_anchors for truth in truths])
-        share = (perf_counter() - started) / len(truths)
         for prediction, truth in zip(predictions, truths, strict=True):
-            yield replace(prediction, name=truth.name, run_time=share), truth
+            yield replace(prediction, name=truth.name), truth
 
 
 def validate(

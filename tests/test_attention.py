@@ -1,0 +1,61 @@
+import cv2
+import numpy as np
+import pytest
+from factories import make_picture, write_picture, write_video, write_weights
+
+from lanenet_sad.attention import attention
+from lanenet_sad.distillation.attention_map import attention_map
+from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.sources import open_source
+
+
+@pytest.fixture
+def pair(tmp_path):
+    return tuple(write_weights(tmp_path / f"w{seed}.safetensors", seed=seed) for seed in (0, 1))
+
+
+def look(source, tmp_path, weights, **options):
+    return attention(str(source), out=tmp_path / "out", weights=weights, device="cpu", progress=False, **options)
+
+
+def test_two_checkpoints_stand_side_by_side(tmp_path, pair):
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    look(tmp_path / "road.png", tmp_path, pair, titles=("before SAD", "after SAD"))
+    grid = cv2.imread(str(tmp_path / "out" / "road.attention.png"))
+    assert grid.shape[0] > 4 * 64
+    assert grid.shape[1] > 2 * 160
+    with np.load(tmp_path / "out" / "road.attention.npz") as maps:
+        assert set(maps) == {f"{title} SAD/E{block}" for title in ("before", "after") for block in (1, 2, 3, 4)}
+        assert maps["before SAD/E1"].shape == (16, 32)
+        assert maps["before SAD/E4"].shape == (4, 8)
+
+
+def test_the_maps_are_the_networks_own(tmp_path, pair):
+    image = make_picture((64, 160))
+    write_picture(tmp_path / "road.png", image)
+    look(tmp_path / "road.png", tmp_path, pair[:1], mapping="max", power=4)
+    output, _ = Predictor.from_weights(pair[0], device="cpu").forward([image])
+    with np.load(tmp_path / "out" / "road.attention.npz") as maps:
+        for block, feature in enumerate(output.features, start=1):
+            expected = attention_map(feature, "max", 4)[0].numpy()
+            np.testing.assert_allclose(maps[f"w0/E{block}"], expected, rtol=1e-5)
+
+
+def test_a_video_gives_a_video_and_maps_of_the_frames_taken(tmp_path, pair):
+    write_video(tmp_path / "drive.mp4", num_frames=6)
+    summary = look(tmp_path / "drive.mp4", tmp_path, pair[:1], every=2)
+    assert summary.num_frames == 3
+    with open_source(str(tmp_path / "out" / "drive.attention.mp4")) as source:
+        assert sum(1 for _ in source) == 3
+    with np.load(tmp_path / "out" / "drive.attention.npz") as maps:
+        assert {name.rpartition("/")[2] for name in maps} == {"000000", "000002", "000004"}
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"titles": ("one", "two", "three")}, "titles: expected one per checkpoint"), ({"every": 0}, "every")],
+)
+def test_options_that_do_not_fit_are_refused(tmp_path, pair, options, message):
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    with pytest.raises(ValueError, match=message):
+        look(tmp_path / "road.png", tmp_path, pair, **options)

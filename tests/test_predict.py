@@ -1,0 +1,148 @@
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from factories import make_picture, write_picture, write_video, write_weights
+
+from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.sources import open_source
+from lanenet_sad.lanes.files import read_culane_lines
+from lanenet_sad.predict import predict
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory) -> Path:
+    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
+
+
+def find(source, out: Path, weights: Path, **options):
+    return predict(str(source), out=out, weights=weights, device="cpu", progress=False, **{"threshold": 0.0, **options})
+
+
+def read_lines(path: Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_an_image_gives_a_drawn_image_and_a_line(tmp_path, weights):
+    write_picture(tmp_path / "road.png", make_picture((90, 200)))
+    summary = find(tmp_path / "road.png", tmp_path / "out", weights)
+    (line,) = read_lines(tmp_path / "out" / "lanes.jsonl")
+    assert summary.num_frames == 1
+    assert summary.faults == ()
+    assert line.keys() == {"source", "frame", "time", "width", "height", "lanes"}
+    assert (line["source"], line["width"], line["height"]) == (str(tmp_path / "road.png"), 200, 90)
+    assert [lane["slot"] for lane in line["lanes"]] == [1, 2, 3, 4]
+    for lane in line["lanes"]:
+        rows = [y for _, y in lane["points"]]
+        assert rows == sorted(rows, reverse=True)  # near to far
+        assert all(0 <= x < 200 for x, _ in lane["points"])
+    drawn = cv2.imread(str(tmp_path / "out" / "road.png"))
+    assert drawn.shape == (90, 200, 3)
+    assert (drawn != cv2.imread(str(tmp_path / "road.png"))).any()
+
+
+def test_a_folder_keeps_its_sub_folders(tmp_path, weights):
+    for name in ("a/1.jpg", "b/1.jpg", "b/2.jpg"):
+        write_picture(tmp_path / "photos" / name, make_picture((64, 160)))
+    find(tmp_path / "photos", tmp_path / "out", weights, batch_size=2)
+    assert {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.*")} == {
+        "a/1.jpg",
+        "b/1.jpg",
+        "b/2.jpg",
+        "lanes.jsonl",
+    }
+    lines = read_lines(tmp_path / "out" / "lanes.jsonl")
+    assert [line["frame"] for line in lines] == [0, 0, 0]
+
+
+def test_a_sequence_counts_its_frames(tmp_path, weights):
+    for number in range(3):
+        write_picture(tmp_path / f"photos/{number}.jpg", make_picture((64, 160)))
+    find(tmp_path / "photos", tmp_path / "out", weights, sequence=True)
+    assert [(line["frame"], line["time"]) for line in read_lines(tmp_path / "out" / "lanes.jsonl")] == [
+        (0, 0.0),
+        (1, 0.04),
+        (2, 0.08),
+    ]
+
+
+def test_a_video_gives_a_video_and_lines_of_its_name(tmp_path, weights):
+    write_video(tmp_path / "drive.mp4", num_frames=5, size=(65, 161))
+    find(tmp_path / "drive.mp4", tmp_path / "out", weights, batch_size=3)
+    assert len(read_lines(tmp_path / "out" / "drive.lanes.jsonl")) == 5
+    with open_source(str(tmp_path / "out" / "drive.mp4")) as source:
+        assert sum(1 for _ in source) == 5
+
+
+def test_batches_change_nothing(tmp_path, weights):
+    write_video(tmp_path / "drive.mp4", num_frames=5)
+    for batch_size in (1, 4):
+        find(tmp_path / "drive.mp4", tmp_path / str(batch_size), weights, batch_size=batch_size)
+    one, four = (read_lines(tmp_path / size / "drive.lanes.jsonl") for size in ("1", "4"))
+    for single, batched in zip(one, four, strict=True):
+        for lane, other in zip(single["lanes"], batched["lanes"], strict=True):
+            np.testing.assert_allclose(lane["points"], other["points"], atol=0.05)
+
+
+def test_culane_files_hold_the_same_lanes(tmp_path, weights):
+    write_picture(tmp_path / "photos/road.jpg", make_picture((64, 160)))
+    find(tmp_path / "photos", tmp_path / "out", weights, format="culane")
+    (line,) = read_lines(tmp_path / "out" / "lanes.jsonl")
+    lanes = read_culane_lines(tmp_path / "out" / "road.lines.txt")
+    for lane, written in zip(lanes, line["lanes"], strict=True):
+        np.testing.assert_allclose(lane.points, written["points"], atol=0.006)
+
+
+def test_tusimple_files_sample_the_benchmarks_rows(tmp_path, weights):
+    write_picture(tmp_path / "photos/road.jpg", make_picture((720, 1280)))
+    find(tmp_path / "photos", tmp_path / "out", weights, format="tusimple")
+    (line,) = (tmp_path / "out" / "photos.tusimple.json").read_text().splitlines()
+    content = json.loads(line)
+    assert content["raw_file"] == "road.jpg"
+    assert content["h_samples"] == list(range(160, 720, 10))
+    assert all(len(lane) == 56 for lane in content["lanes"])
+
+
+@pytest.mark.parametrize("size", [(590, 1640), (720, 1280), (768, 480), (100, 800), (33, 47)], ids=str)
+def test_any_size_and_aspect_is_taken(size, weights):
+    predictor = Predictor.from_weights(weights, device="cpu", threshold=0.0)
+    (prediction,) = predictor([make_picture(size)])
+    assert prediction.image_size == size
+    for lane in prediction.lanes:
+        assert lane.points[:, 0].min() >= -0.5
+        assert lane.points[:, 0].max() <= size[1] - 0.5
+        assert lane.points[:, 1].max() <= size[0] - 1
+
+
+def test_an_unsure_network_finds_nothing(tmp_path):
+    unsure = write_weights(tmp_path / "unsure.safetensors", belief=-20.0)
+    predictor = Predictor.from_weights(unsure, device="cpu", threshold=0.0)
+    assert predictor([make_picture((90, 200))])[0].lanes == ()
+
+
+def test_the_original_is_never_drawn_over(tmp_path, weights):
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    before = (tmp_path / "road.png").read_bytes()
+    with pytest.raises(ValueError, match="is the input itself"):
+        find(tmp_path / "road.png", tmp_path, weights)
+    assert (tmp_path / "road.png").read_bytes() == before
+
+
+@pytest.mark.parametrize("device", ["cuda", "mps", "tpu"])
+def test_a_device_that_is_not_there_is_refused(weights, device):
+    import torch
+
+    if device == "cuda" and torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    with pytest.raises(ValueError, match=f"Device '{device}'"):
+        Predictor.from_weights(weights, device=device)
+
+
+def test_real_video_runs(shared, tmp_path, weights):
+    clip = shared / "data" / "videos" / "udacity_solidWhiteRight.mp4"
+    predictor = Predictor.from_weights(weights, device="cpu")
+    with open_source(str(clip)) as source:
+        frame = next(iter(source))
+    assert predictor([frame.image])[0].image_size == (540, 960)
