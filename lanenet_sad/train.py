@@ -256,14 +256,15 @@ def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[
         images, targets, _ = next(batches)
         images = images.to(device, memory_format=torch.channels_last, non_blocking=True)
         targets = type(targets)(*(label.to(device, non_blocking=True) for label in targets))
+        due = with_diagnostics and micro == 0
         with run.fabric.no_backward_sync(run.learner, enabled=micro + 1 < run.accumulate):
-            losses: LearnerOutput = run.learner(images, targets, run.schedule.distillation_scale(step))
+            losses: LearnerOutput = run.learner(images, targets, run.schedule.distillation_scale(step), due)
             total = losses.total
             if not torch.isfinite(total):
                 raise ValueError(_divergence(step, losses))
-            if with_diagnostics and micro == 0:
-                run.last_diagnostics = run.learner.module.diagnostics(images, losses, targets)
-                values.update(run.last_diagnostics)
+            if due:
+                run.last_diagnostics = losses.diagnostics
+                values.update(losses.diagnostics)
             run.fabric.backward(total / run.accumulate)
         for name, value in {"loss": total, **losses.task, **losses.distillation}.items():
             values[name] = values.get(name, 0.0) + float(value.detach()) / run.accumulate

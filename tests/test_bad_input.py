@@ -127,7 +127,9 @@ def test_weights_of_another_lane_count(capsys, tmp_path):
 def test_an_input_size_that_is_no_multiple_of_8(capsys, tmp_path):
     root = write_culane_root(tmp_path / "culane")
     error = said(capsys, *train_words(root, tmp_path / "run", "--view.input-size", "290", "800"))
-    assert "Input of 290x800 pixels: height and width must be multiples of 8; the next fitting size is 296x800." in error
+    assert (
+        "Input of 290x800 pixels: height and width must be multiples of 8; the next fitting size is 296x800." in error
+    )
 
 
 def test_an_empty_folder(capsys, tmp_path, weights):

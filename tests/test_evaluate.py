@@ -70,9 +70,7 @@ def test_images_of_another_size_than_the_canvas_are_pointed_out(tmp_path, weight
 
 @pytest.mark.parametrize("decoding", ["soft_argmax", "published"])
 def test_real_images_are_scored(shared, tmp_path, weights, decoding):
-    result = score(
-        shared / "data" / "roads", tmp_path / "out", weights, split="val", max_images=3, decoding=decoding
-    )
+    result = score(shared / "data" / "roads", tmp_path / "out", weights, split="val", max_images=3, decoding=decoding)
     assert result.score.to_dict()["num_images"] == 3
 
 

@@ -1,6 +1,7 @@
 """The loop itself: on a CULane miniature of three pictures, a few steps each."""
 
 import csv
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -110,6 +111,15 @@ def test_sad_changes_the_weights_after_its_start(root, tmp_path):
 def test_accumulated_halves_see_the_same_pictures_as_a_whole(root, tmp_path):
     summary = run(root, tmp_path / "run", steps=2, accumulate=3, batch_size=1)
     assert summary.steps == 2
+
+
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("options", [{}, {"mapping": "gradient"}], ids=["activation", "gradient"])
+def test_sad_is_logged_alive_in_every_precision(root, tmp_path, precision, options):
+    runtime = Runtime(precision=precision, accelerator="cpu", num_workers=0, progress=False)
+    method = partial(SelfAttentionDistillation, **options)
+    summary = run(root, tmp_path / "run", steps=3, distillation=[method], runtime=runtime)
+    assert summary.distillation_gradient_share > 0
 
 
 def test_validation_keeps_the_best(root, tmp_path):

@@ -122,6 +122,10 @@ class LaneDecoder:
         columns = peaks.astype(np.float64)
         if self.column == "soft_argmax":
             columns = _weighted_columns(profiles, peaks, self.window)
+            margin = min(
+                self.window, probability.shape[1] // 8
+            )  # so close to the border it is the blur of a lane outside
+            seen &= (peaks >= margin) & (peaks < probability.shape[1] - margin)
         points = placement.to_image(np.stack([columns, np.zeros_like(columns)], axis=1))
         points[:, 1] = rows
         kept: Points = points[seen]
@@ -158,9 +162,13 @@ def published_rows(rows: Rows, placement: Placement) -> NDArray[np.intp]:
 
 
 def _weighted_columns(profiles: Map, peaks: NDArray[np.intp], window: int) -> NDArray[np.float64]:
-    """Mean column, weighted by probability, within `window` px of each row's peak."""
+    """Mean column, weighted by probability, within `window` px of each row's peak.
+
+    Near the border the window shrinks on both sides, or the mean would be drawn inwards.
+    """
     columns = np.arange(profiles.shape[1])
-    near = np.abs(columns[None, :] - peaks[:, None]) <= window
+    reach = np.minimum(window, np.minimum(peaks, profiles.shape[1] - 1 - peaks))
+    near = np.abs(columns[None, :] - peaks[:, None]) <= reach[:, None]
     weights = np.where(near, profiles, 0).astype(np.float64)
     total = weights.sum(axis=1)
     mean: NDArray[np.float64] = np.where(total > 0, (weights * columns).sum(axis=1) / np.maximum(total, 1e-12), peaks)

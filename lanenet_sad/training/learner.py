@@ -19,7 +19,7 @@ class LearnerOutput(NamedTuple):
 
     task: dict[str, Tensor]
     distillation: dict[str, Tensor]
-    output: LaneNetOutput
+    diagnostics: dict[str, float]  # no losses: what is logged beside them
 
     @property
     def total(self) -> Tensor:
@@ -42,13 +42,16 @@ class Learner(nn.Module):
         self.loss = loss
         self.distillation = nn.ModuleList(distillation)
 
-    def forward(self, images: Tensor, targets: LaneTargets, distillation_scale: float) -> LearnerOutput:
+    def forward(
+        self, images: Tensor, targets: LaneTargets, distillation_scale: float, with_diagnostics: bool = False
+    ) -> LearnerOutput:
         """Losses of a batch.
 
         Args:
             images: (B, 3, H, W), normalised.
             targets: labels of the batch.
             distillation_scale: factor on imitation losses; at 0 they are neither computed nor added.
+            with_diagnostics: also find out whether distillation is alive (costs two more backward passes).
         """
         output: LaneNetOutput = self.network(images)
         distillation: dict[str, Tensor] = {}
@@ -60,29 +63,32 @@ class Learner(nn.Module):
                     distillation[name] = value
                 elif distillation_scale > 0:
                     distillation[name] = value * distillation_scale
-        return LearnerOutput(self.loss(output, targets), distillation, output)
+        task = self.loss(output, targets)
+        if not with_diagnostics:
+            return LearnerOutput(task, distillation, {})
+        diagnostics = self._gradient_share(task, distillation)
+        for method in self.methods():
+            diagnostics.update(method.diagnostics(images, output, targets))
+        return LearnerOutput(task, distillation, diagnostics)
 
     def methods(self) -> Iterable[DistillationMethod]:
         """The distillation methods with their type."""
         return [method for method in self.distillation if isinstance(method, DistillationMethod)]
 
-    def diagnostics(self, images: Tensor, losses: LearnerOutput, targets: LaneTargets) -> dict[str, float]:
-        """Is distillation alive? Its share of the loss and of the encoder's gradient, and what methods report.
+    def _gradient_share(self, task: dict[str, Tensor], distillation: dict[str, Tensor]) -> dict[str, float]:
+        """Distillation / task, of the loss and of the gradient in the encoder.
 
-        A SAD term whose maps are saturated has a value but no gradient; `distillation_gradient_share` shows it.
+        A SAD term whose maps are saturated has a value but no gradient; this shows it.
         """
-        values: dict[str, float] = {}
-        if losses.distillation:
-            task = torch.stack(list(losses.task.values())).sum()
-            added = torch.stack(list(losses.distillation.values())).sum()
-            encoder = [p for p in self.network.encoder.parameters() if p.requires_grad]
-            values["distillation_loss_share"] = float(added.detach() / task.detach().clamp_min(1e-12))
-            values["distillation_gradient_share"] = gradient_norm(added, encoder) / max(
-                gradient_norm(task, encoder), 1e-12
-            )
-        for method in self.methods():
-            values.update(method.diagnostics(images, losses.output, targets))
-        return values
+        if not distillation:
+            return {}
+        of_task, added = (torch.stack(list(losses.values())).sum() for losses in (task, distillation))
+        encoder = [parameter for parameter in self.network.encoder.parameters() if parameter.requires_grad]
+        norm = max(gradient_norm(of_task, encoder), 1e-12)
+        return {
+            "distillation_loss_share": float(added.detach() / of_task.detach().clamp_min(1e-12)),
+            "distillation_gradient_share": gradient_norm(added, encoder) / norm,
+        }
 
 
 def gradient_norm(loss: Tensor, parameters: Sequence[Tensor]) -> float:

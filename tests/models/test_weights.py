@@ -40,8 +40,8 @@ class Bomb:
         pytest.param(lambda path: None, "there is no such file", id="missing"),
         pytest.param(lambda path: path.write_bytes(b""), "damaged", id="empty"),
         pytest.param(lambda path: path.write_bytes(b"PK\x03\x04 not a zip"), "damaged", id="garbage"),
-        pytest.param(lambda path: path.write_bytes(pickle.dumps(Bomb())), "is damaged, or it needs pickle", id="pickle-with-code"),
-        pytest.param(lambda path: torch.save(Bomb(), path), "is damaged, or it needs pickle", id="torch-file-with-code"),
+        pytest.param(lambda path: path.write_bytes(pickle.dumps(Bomb())), "or it needs pickle", id="pickle-with-code"),
+        pytest.param(lambda path: torch.save(Bomb(), path), "or it needs pickle", id="torch-file-with-code"),
         pytest.param(lambda path: torch.save({"state_dict": {}}, path), "expected a checkpoint of", id="other-dict"),
         pytest.param(lambda path: torch.save([1], path), "got a list", id="no-dict"),
     ],
@@ -71,7 +71,7 @@ def test_tensors_that_do_not_fit_the_recipe_are_refused(tmp_path):
     network = enet(num_lanes=4)
     recipe = {**network.recipe, "num_lanes": 6}
     save_weights(tmp_path / "w.safetensors", network, NetworkCard(recipe, InputView((32, 64), aspect=2.0)))
-    with pytest.raises(ValueError, match="another architecture or lane count: .* in the file, .* in the network"):
+    with pytest.raises(ValueError, match=r"another architecture or lane count: .* in the file, .* in the network"):
         load_weights(tmp_path / "w.safetensors")
 
 

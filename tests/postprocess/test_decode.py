@@ -79,6 +79,15 @@ def test_published_rows_are_those_of_the_official_matlab_tool(view, rows):
     assert (published_rows(image_rows, view.place((590, 1640))) + 1).tolist() == rows
 
 
+def test_a_lane_that_leaves_the_picture_at_the_side_stays_straight():
+    lane = straight(-400, 700, 1)
+    (prediction,) = LaneDecoder()(make_lane_output([lane], CULANE), [CULANE.place((590, 1640))], [(590, 1640)])
+    found = prediction.lanes[0].points
+    expected = np.interp(found[:, 1], lane.points[::-1, 1], lane.points[::-1, 0])
+    assert found[0, 0] < 60  # followed up to the border
+    assert np.abs(found[:, 0] - expected)[:-3].max() < 8
+
+
 def test_an_absent_lane_is_not_decoded_however_bright_its_map():
     output = make_lane_output(LANES, CULANE)
     output.existence_logits[0, 1] = -1.0

@@ -55,16 +55,15 @@ def test_diagnostics_tell_a_living_sad_from_a_dead_one():
         "saturated": {"normalization": "softmax"},
     }.items():
         learner, images = make_learner(**options)
-        losses = learner(images, TARGETS, 1.0)
-        shares[name] = learner.diagnostics(images, losses, TARGETS)["distillation_gradient_share"]
+        diagnostics = learner(images, TARGETS, 1.0, with_diagnostics=True).diagnostics
+        shares[name] = diagnostics["distillation_gradient_share"]
     assert shares["alive"] > 1e-3
     assert shares["saturated"] < 1e-6
 
 
 def test_diagnostics_leave_the_gradients_alone():
     learner, images = make_learner()
-    losses = learner(images, TARGETS, 1.0)
-    learner.diagnostics(images, losses, TARGETS)
+    assert learner(images, TARGETS, 1.0, with_diagnostics=True).diagnostics
     assert all(p.grad is None for p in learner.parameters())
 
 
