@@ -1,0 +1,96 @@
+"""Every command and every line of Python of the README runs."""
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from factories import make_picture, write_culane_root, write_picture
+
+from lanenet_sad.cli import main
+from lanenet_sad.lanes.files import CULaneListEntry, write_culane_list
+
+PROJECT = Path(__file__).parents[1]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+
+
+def fenced(language: str, heading: str) -> str:
+    """The code block of a language below a heading."""
+    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(rf"```{language}\n(.*?)```", section, flags=re.DOTALL))
+
+
+def run_lines(block: str, more: dict[str, str] | None = None) -> None:
+    """Run the `lanenet-sad` lines of a block; `more` has words to add for a verb, so that it takes seconds."""
+    for line in block.splitlines():
+        program, verb, *words = shlex.split(line, comments=True)
+        assert program == "lanenet-sad"
+        assert main([verb, *words, *shlex.split((more or {}).get(verb, ""))]) == 0, line
+
+
+def write_tusimple_root(root: Path) -> None:
+    """TuSimple's layout with one picture for each label file."""
+    rows = list(range(160, 720, 10))
+    for name in ("label_data_0313.json", "label_data_0531.json", "label_data_0601.json", "test_label.json"):
+        raw_file = f"clips/{Path(name).stem}/20.jpg"
+        write_picture(root / raw_file, make_picture((720, 1280)))
+        lanes = [[int(x) for x in np.linspace(600, edge, 56)] for edge in (300, 900)]
+        label = {"raw_file": raw_file, "lanes": lanes, "h_samples": rows}
+        (root / name).write_text(json.dumps(label) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("readme")
+    (folder / "data").mkdir()
+    shutil.copytree(PROJECT / "data" / "sample", folder / "data" / "sample")
+    return folder
+
+
+def test_step_by_step_and_then_the_python_lines(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    run_lines(fenced("bash", "Step by step"))
+    assert (workplace / "runs/mini/images/lanes.jsonl").is_file()
+    assert (workplace / "runs/mini/attention/0000.attention.mp4").is_file()
+    (workplace / "demo/run").mkdir(parents=True)
+    shutil.copytree("data/mini/drives", "demo/benchmark/drives")
+    shutil.copy("runs/mini/best.safetensors", "demo/run/best.safetensors")
+    capsys.readouterr()
+    lines = fenced("python", "Eight lines of Python")
+    assert len([line for line in lines.splitlines() if line]) == 8
+    exec(compile(lines, "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 25
+
+
+def test_commands_for_the_benchmarks(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    root = write_culane_root(workplace / "data" / "CULane", sizes=((590, 1640),) * 2)
+    names = ["/clip/00000.jpg", "/clip/00001.jpg"]
+    write_culane_list(root / "list/val_gt.txt", [CULaneListEntry(name) for name in names])
+    write_culane_list(root / "list/test.txt", [CULaneListEntry(name) for name in names])
+    write_tusimple_root(workplace / "data" / "TuSimple")
+    small = "--schedule.max-steps 3 --schedule.distillation-start 2 --batch-size 1 --runtime.num-workers 0"
+    run_lines(fenced("bash", "CULane and TuSimple"), {"train": small, "evaluate": "--num-workers 0"})
+    written = workplace / "runs/tusimple_enet_sad/test/predictions/predictions.json"
+    assert json.loads(written.read_text())["raw_file"] == "clips/test_label/20.jpg"
+
+
+def test_the_commands_of_the_other_blocks_are_what_make_and_pip_run():
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    for line in fenced("bash", "Two commands").splitlines():
+        assert f"\n{line.split()[1]}:" in makefile
+    assert "install --constraint constraints.txt" in makefile
+    pinned = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
+    display = re.search(r"opencv-python==(\S+)", fenced("bash", "Install"))
+    assert display
+    assert f"opencv-python=={display[1]}\n" in pinned
+    assert f"opencv-python-headless=={display[1]}\n" in pinned
+
+
+def test_every_file_the_readme_points_to_is_there():
+    for target in re.findall(r"\]\(([^)#]+)\)", README):
+        if not target.startswith("https://"):
+            assert (PROJECT / target).is_file(), target
