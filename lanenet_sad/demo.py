@@ -99,7 +99,7 @@ def _train(data: Path, run: Path) -> None:
 def _judge(out: Path, seconds: float) -> DemoSummary:
     """Read the figures back from the files that a user would read."""
     score = json.loads((out / "evaluation" / "score.json").read_text(encoding="utf-8"))
-    f1 = score["iou"]["0.5"]["f1"] or 0.0
+    f1 = score["results"][0]["f1"] or 0.0
     with (out / "run" / "metrics.csv").open(newline="", encoding="utf-8") as file:
         shares = [float(row["distillation_gradient_share"] or 0) for row in csv.DictReader(file)]
     faults = []

@@ -23,7 +23,7 @@ def test_it_writes_the_figures_and_one_file_per_image(tmp_path, weights, capsys)
     result = score(root, tmp_path / "out", weights)
     written = json.loads(result.score_path.read_text())
     assert written["num_images"] == 3
-    assert written["iou"]["0.5"]["fn"] + written["iou"]["0.5"]["tp"] == 6
+    assert written["results"][0]["fn"] + written["results"][0]["tp"] == 6
     assert [path.relative_to(tmp_path / "out/predictions").as_posix() for path in result.prediction_paths] == [
         f"clip/{number:05d}.lines.txt" for number in range(3)
     ]
@@ -46,7 +46,7 @@ def test_categories_come_from_the_test_split_lists(tmp_path, weights):
     (root / "list/test_split/test0_normal.txt").write_text("/clip/00000.jpg\n/clip/00001.jpg\n")
     (root / "list/test_split/test8_night.txt").write_text("/clip/00002.jpg\n")
     result = score(root, tmp_path / "out", weights)
-    categories = result.score.to_dict()["iou"]["0.5"]["categories"]
+    categories = result.score.to_dict()["results"][0]["categories"]
     assert {name: row["tp"] + row["fn"] for name, row in categories.items()} == {"test0_normal": 4, "test8_night": 2}
 
 

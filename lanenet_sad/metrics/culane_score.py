@@ -75,8 +75,10 @@ class CULaneScore(Score):
 
     def to_dict(self) -> dict[str, Any]:
         """All counts and ratios; for crossroads the false positives alone."""
-        thresholds = {
-            f"{threshold:g}": {
+        results = [
+            {
+                "iou_threshold": threshold,
+                "lane_width": self.lane_width,
                 **total.to_dict(),
                 "categories": {
                     name: {"fp": counts.fp} if name in FALSE_POSITIVES_ONLY else counts.to_dict()
@@ -84,8 +86,8 @@ class CULaneScore(Score):
                 },
             }
             for threshold, total in self.totals.items()
-        }
-        return {"metric": "CULane F1", "lane_width": self.lane_width, "num_images": self.num_images, "iou": thresholds}
+        ]
+        return {"metric": "CULane F1", "num_images": self.num_images, "results": results}
 
     def __str__(self) -> str:
         return "\n\n".join(self._table(threshold) for threshold in self.totals)

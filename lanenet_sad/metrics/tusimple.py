@@ -61,8 +61,8 @@ class TuSimpleScore(Score):
         return self.accuracy or 0.0
 
     def to_dict(self) -> dict[str, Any]:
-        """The three figures under their official names."""
-        figures = {"Accuracy": self.accuracy, "FP": self.false_positives, "FN": self.false_negatives}
+        """The three figures: rates, as the official script prints them."""
+        figures = {"accuracy": self.accuracy, "fp": self.false_positives, "fn": self.false_negatives}
         return {"metric": "TuSimple accuracy", "num_images": self.num_images, **figures}
 
     def __str__(self) -> str:

@@ -151,11 +151,11 @@ def test_table_reports_false_positives_alone_for_crossroads() -> None:
 def test_json_holds_none_for_the_undefined() -> None:
     score = CULaneMetric(iou_thresholds=(0.5, 0.75)).compute()
     figures = json.loads(json.dumps(score.to_dict()))
-    assert figures["iou"]["0.75"]["f1"] is None
-    assert figures["iou"]["0.5"]["categories"] == {}
+    assert figures["results"][1]["f1"] is None
+    assert figures["results"][0]["categories"] == {}
     assert "nan" not in str(score).lower()
     assert score.value == 0.0
-    assert make_score().to_dict()["iou"]["0.5"]["categories"]["test7_cross"] == {"fp": 5}
+    assert make_score().to_dict()["results"][0]["categories"]["test7_cross"] == {"fp": 5}
     assert make_score().value == pytest.approx(0.64)
 
 

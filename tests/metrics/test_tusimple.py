@@ -201,7 +201,7 @@ def test_written_predictions_score_as_in_memory(tmp_path: Path) -> None:
 
 def test_no_frames_are_undefined() -> None:
     score = TuSimpleMetric().compute()
-    assert score.to_dict() == {"metric": "TuSimple accuracy", "num_images": 0, "Accuracy": None, "FP": None, "FN": None}
+    assert score.to_dict() == {"metric": "TuSimple accuracy", "num_images": 0, "accuracy": None, "fp": None, "fn": None}
     assert score.value == 0.0
     assert str(score).split()[-3:] == ["-", "-", "-"]
 
@@ -209,7 +209,7 @@ def test_no_frames_are_undefined() -> None:
 def test_table_and_json_name_the_figures_as_the_official_tool() -> None:
     score = TuSimpleScore(0.9664, 0.0602, 0.0205, 2782)
     assert str(score).splitlines()[1:] == ["  Accuracy        FP        FN", "    0.9664    0.0602    0.0205"]
-    assert json.loads(json.dumps(score.to_dict()))["Accuracy"] == score.value == 0.9664
+    assert json.loads(json.dumps(score.to_dict()))["accuracy"] == score.value == 0.9664
 
 
 def test_label_without_rows_is_an_error() -> None:
