@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar, final
 
 from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.datasets.culane import CULane
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
-from lanenet_sad.lanes.files import lines_path, read_culane_list, write_culane_lines, write_tusimple
+from lanenet_sad.lanes.files import lines_path, read_culane_list, write_culane_lines
 from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.tusimple_files import write_tusimple
 from lanenet_sad.metrics.base import LaneMetric
 from lanenet_sad.metrics.culane import CULaneMetric
 from lanenet_sad.metrics.tusimple import TuSimpleMetric
@@ -39,8 +40,8 @@ class Benchmark(ABC):
         """The official metric; `canvas_width` scales every image to that width first, where that has a meaning."""
 
     @abstractmethod
-    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
-        """Write prediction files in the benchmark's own format; returns what was written."""
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """Write prediction files in the benchmark's own format while predictions come; returns what was written."""
 
     def categories(self, root: Path) -> dict[str, str]:
         """Image name -> category, where the benchmark has categories."""
@@ -70,7 +71,7 @@ class CULaneBenchmark(Benchmark):
         """F1 at IoU 0.5 of lanes drawn 30 px wide."""
         return CULaneMetric(canvas_width=canvas_width)
 
-    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
         """One `*.lines.txt` per image, in the folders of the list."""
         paths = []
         for prediction in predictions:
@@ -119,7 +120,7 @@ class TuSimpleBenchmark(Benchmark):
             raise ValueError("--canvas-width belongs to the CULane metric; TuSimple compares x at given rows.")
         return TuSimpleMetric()
 
-    def write_predictions(self, directory: Path, predictions: Sequence[LanePrediction]) -> list[Path]:
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
         """One `predictions.json` with a line per image."""
         path = directory / "predictions.json"
         write_tusimple(path, predictions)

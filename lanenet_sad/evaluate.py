@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lanenet_sad.benchmarks import Benchmark, find_benchmark
+from lanenet_sad.benchmarks import find_benchmark
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.files import replacing
@@ -91,10 +91,15 @@ def evaluate(
     )
     total = len(dataset) if max_images is None else min(max_images, len(dataset))
     shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)
-    predictions = list(_scored(shown, metric, kind.categories(root)))
+    paths = kind.write_predictions(out / "predictions", _scored(shown, metric, kind.categories(root)))
     score = metric.compute()
     print(score)
-    return _write(kind, score, predictions, out, tuple(faults), _described(benchmark, split, predictor, decoder))
+    score_path = out / "score.json"
+    content = {**_described(benchmark, split, predictor, decoder), **score.to_dict()}
+    with replacing(score_path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {score_path} and {len(paths)} prediction file{'s' * (len(paths) != 1)} in {out / 'predictions'}")
+    return Evaluation(score, score_path, tuple(paths), tuple(faults))
 
 
 def _scored(
@@ -131,19 +136,3 @@ def _described(benchmark: str, split: str, predictor: Predictor, decoder: LaneDe
         "network": predictor.card.recipe,
         "history": predictor.card.history,
     }
-
-
-def _write(
-    kind: Benchmark,
-    score: Score,
-    predictions: list[LanePrediction],
-    out: Path,
-    faults: tuple[str, ...],
-    described: dict[str, object],
-) -> Evaluation:
-    paths = kind.write_predictions(out / "predictions", predictions)
-    score_path = out / "score.json"
-    with replacing(score_path) as temporary:
-        temporary.write_text(json.dumps({**described, **score.to_dict()}, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {score_path} and {len(paths)} prediction file{'s' * (len(paths) != 1)} in {out / 'predictions'}")
-    return Evaluation(score, score_path, tuple(paths), faults)

@@ -17,8 +17,9 @@ from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
-from lanenet_sad.lanes.files import lines_path, write_culane_lines, write_tusimple
+from lanenet_sad.lanes.files import lines_path, write_culane_lines
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
+from lanenet_sad.lanes.tusimple_files import write_tusimple
 from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
 
 FileFormat = Literal["jsonl", "culane", "tusimple"]

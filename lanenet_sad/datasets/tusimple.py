@@ -9,9 +9,10 @@ from typing import final
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord, draw_lane_mask, load_record, with_slots
 from lanenet_sad.datasets.images import image_size
-from lanenet_sad.lanes.files import read_tusimple, relative_name
+from lanenet_sad.lanes.files import relative_name
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.slots import slots_by_geometry
+from lanenet_sad.lanes.tusimple_files import read_tusimple
 
 TRAIN_FILES = ("label_data_0313.json", "label_data_0601.json")
 VAL_FILES = ("label_data_0531.json",)

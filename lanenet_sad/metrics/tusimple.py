@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.lanes.curves import sample_at_rows
-from lanenet_sad.lanes.files import points_at_rows
 from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.tusimple_files import points_at_rows
 from lanenet_sad.metrics.base import LaneMetric, Score
 
 FloatArray = NDArray[np.float64]

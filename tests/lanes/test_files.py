@@ -12,17 +12,15 @@ from hypothesis import strategies as st
 from lanenet_sad.lanes.files import (
     CULaneListEntry,
     parse_culane_lines,
-    points_at_rows,
     read_culane_lines,
     read_culane_list,
-    read_tusimple,
     relative_name,
     replacing,
     write_culane_lines,
     write_culane_list,
-    write_tusimple,
 )
 from lanenet_sad.lanes.lane import Lane, LanePrediction
+from lanenet_sad.lanes.tusimple_files import points_at_rows, read_tusimple, write_tusimple
 
 SHARES_FOLDER = settings(
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]

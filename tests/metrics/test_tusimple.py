@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lanenet_sad.lanes.files import read_tusimple, write_tusimple
 from lanenet_sad.lanes.lane import Lane, LanePrediction
+from lanenet_sad.lanes.tusimple_files import read_tusimple, write_tusimple
 from lanenet_sad.metrics.tusimple import (
     TuSimpleMetric,
     TuSimpleScore,

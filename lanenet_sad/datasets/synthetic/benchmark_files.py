@@ -20,9 +20,9 @@ from lanenet_sad.lanes.files import (
     replacing,
     write_culane_lines,
     write_culane_list,
-    write_tusimple,
 )
 from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction
+from lanenet_sad.lanes.tusimple_files import write_tusimple
 
 Layout = Literal["culane", "tusimple"]
 Split = Literal["train", "val", "test"]
