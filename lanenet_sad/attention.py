@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import zipfile
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from lanenet_sad.distillation.attention_map import attention_map
-from lanenet_sad.inference.naming import relative_name
+from lanenet_sad.inference.maps_archive import MapsArchive
+from lanenet_sad.inference.naming import name_below_out
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import VideoSink, write_image
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
-from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.lane import Frame, Image
 from lanenet_sad.visualization.attention_grid import attention_grid
 
@@ -82,12 +82,14 @@ def attention(
     names = titles or column_titles(weights)
     if len(names) != len(predictors):
         raise ValueError(f"titles: expected one per checkpoint ({len(predictors)}), got {len(names)}.")
+    if len(set(names)) < len(names):
+        raise ValueError(f"titles: expected different ones, since they name the maps, got {', '.join(names)}.")
     block_counts = {predictor.network.encoder.spec.num_blocks for predictor in predictors}
     if len(block_counts) > 1:
         raise ValueError(f"weights: expected checkpoints with equally many encoder blocks, got {sorted(block_counts)}.")
     maker = _GridMaker(predictors, names, mapping, power, normalization)
     paths, faults = list[Path](), list[str]()
-    for each in open_sources(source, sequence=sequence):
+    for each in open_sources(source, sequence=sequence, leave_out=out):
         with each:
             kept = (frame for frame in each if frame.index % every == 0)
             total = None if each.num_frames is None else -(-each.num_frames // every)
@@ -100,11 +102,13 @@ def attention(
 
 
 def column_titles(weights: tuple[Path, ...]) -> tuple[str, ...]:
-    """The shortest names that tell checkpoints apart: the file's stem, with its folder where stems repeat."""
-    stems = [path.stem for path in weights] or ["shipped weights"]
-    if len(set(stems)) == len(stems):
-        return tuple(stems)
-    return tuple(f"{path.parent.name}/{path.stem}" for path in weights)
+    """The shortest ends of the files' paths that tell checkpoints apart; numbers where the same file comes twice."""
+    names = [path.with_suffix("").resolve().parts[1:] for path in weights] or [("shipped weights",)]
+    for length in range(1, max(len(parts) for parts in names) + 1):
+        titles = tuple("/".join(parts[-length:]) for parts in names)
+        if len(set(titles)) == len(titles):
+            return titles
+    return tuple(f"{parts[-1]} {number}" for number, parts in enumerate(names, start=1))
 
 
 @dataclass
@@ -147,36 +151,31 @@ class _GridMaker:
 def _write_images(source: Source, frames: Iterable[Frame], maker: _GridMaker, out: Path) -> list[Path]:
     """A picture and an archive of maps for every image."""
     paths: list[Path] = []
+    bases = Counter(str(Path(file).with_suffix("")) for file in source.files)
     for frame in frames:
         grid, maps = maker(frame.image)
-        base = out / relative_name(source, frame)
-        picture, archive = base.with_suffix(".attention.png"), base.with_suffix(".attention.npz")
+        base = out / name_below_out(source, frame)
+        if bases[str(Path(frame.source).with_suffix(""))] == 1:
+            base = base.with_suffix("")  # else the suffix tells road.jpg from road.png
+        picture, archive = (base.with_name(f"{base.name}.attention.{kind}") for kind in ("png", "npz"))
         write_image(picture, grid)
-        with replacing(archive) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
-            _add_maps(file, maps)
+        with MapsArchive(archive) as file:
+            file.write(maps)
         paths += [picture, archive]
     return paths
 
 
 def _write_video(source: Source, frames: Iterable[Frame], maker: _GridMaker, out: Path) -> list[Path]:
-    """One video of grids and one archive that grows frame by frame, so that memory stays flat."""
+    """One video of grids and one archive of maps; both keep what is done, whatever ends the video."""
     picture, archive = out / f"{source.name}.attention.mp4", out / f"{source.name}.attention.npz"
+    sink: VideoSink | None = None
     with ExitStack() as stack:
-        temporary = stack.enter_context(replacing(archive))
-        file = stack.enter_context(zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED))
-        sink: VideoSink | None = None
+        file = stack.enter_context(MapsArchive(archive))
         for frame in frames:
             grid, maps = maker(frame.image)
             if sink is None:
                 size = (grid.shape[0], grid.shape[1])
                 sink = stack.enter_context(VideoSink(picture, fps=source.fps or 25.0, size=size))
             sink.write(grid, frame.time)
-            _add_maps(file, {f"{name}/{frame.index:06d}": a_map for name, a_map in maps.items()})
+            file.write({f"{name}/{frame.index:06d}": a_map for name, a_map in maps.items()})
     return [] if sink is None else [picture, archive]
-
-
-def _add_maps(file: zipfile.ZipFile, maps: dict[str, Map]) -> None:
-    """Append arrays to an archive that `numpy.load` opens."""
-    for name, a_map in maps.items():
-        with file.open(f"{name}.npy", "w", force_zip64=True) as entry:
-            np.lib.format.write_array(entry, np.ascontiguousarray(a_map, dtype=np.float32))

@@ -44,7 +44,7 @@ class Benchmark(ABC):
         """Write prediction files in the benchmark's own format while predictions come; returns what was written."""
 
     def categories(self, root: Path) -> dict[str, str]:
-        """Image name -> category, where the benchmark has categories."""
+        """Image name without its leading slash -> category, where the benchmark has categories."""
         return {}
 
 
@@ -86,7 +86,7 @@ class CULaneBenchmark(Benchmark):
         found = {}
         for path in lists:
             if path.stat().st_size:
-                found.update({entry.image: path.stem for entry in read_culane_list(path)})
+                found.update({entry.image.lstrip("/"): path.stem for entry in read_culane_list(path)})
         return found
 
 

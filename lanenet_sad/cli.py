@@ -65,12 +65,19 @@ def run(verb: str, words: Sequence[str]) -> int:
             keywords = parse(verb, words)
             result = load_verb(verb)(**keywords)
     except KeyboardInterrupt:
+        sys.unraisablehook = lambda _: None  # what dying worker processes still say is of no use to anyone
         print(f"\nlanenet-sad {verb}: interrupted; what was finished stays on disk.", file=sys.stderr)
         return EXIT_INTERRUPTED
     except (ValueError, OSError, ImportError) as error:
         if os.environ.get("LANENET_SAD_TRACEBACK"):
             raise
         print(f"lanenet-sad {verb}: {error}", file=sys.stderr)
+        return EXIT_FAULT
+    except RuntimeError as error:
+        reason = _reason_of_resources(error)
+        if reason is None or os.environ.get("LANENET_SAD_TRACEBACK"):
+            raise
+        print(f"lanenet-sad {verb}: {reason}", file=sys.stderr)
         return EXIT_FAULT
     faults: Sequence[str] = getattr(result, "faults", ())
     for fault in faults:
@@ -150,7 +157,10 @@ def normalize_words(words: Sequence[str], function: Callable[..., Any]) -> list[
         word = remaining.pop(0)
         if not word.startswith("--"):
             if not waiting:
-                raise ValueError(f"Command line: unexpected word {word!r}; options start with --.")
+                raise ValueError(
+                    f"Command line: unexpected word {word!r}; options start with --, and several values for a part "
+                    f"of the experiment are written [a,b]."
+                )
             result.append(f"--{waiting.pop(0)}={word}")
             continue
         name, has_value, value = word[2:].partition("=")
@@ -162,7 +172,7 @@ def normalize_words(words: Sequence[str], function: Callable[..., Any]) -> list[
             continue
         hint = _nested_hint(hints, path)
         if not has_value:
-            value = _take_value(remaining, hint, waiting)
+            value = _take_value(remaining, hint, name)
         elif hint is not None and _is_list(hint) and not value.startswith("["):
             value = _as_json_list([value])
         if path == "config":
@@ -191,6 +201,16 @@ def help_text(parser: Any, function: Callable[..., Any]) -> str:
     return str(text)
 
 
+def _reason_of_resources(error: RuntimeError) -> str | None:
+    """A sentence for what the machine, not our code, did wrong; None for anything else."""
+    text = str(error).splitlines()[0] if str(error) else ""
+    if text.startswith("DataLoader worker"):
+        return f"a process that reads images was ended from outside ({text}); try fewer workers, or 0."
+    if "out of memory" in text.lower():
+        return f"{text} Try a smaller batch or input."
+    return None
+
+
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning is a sentence for the user; where in our code it arose is not."""
     print(f"lanenet-sad: warning: {message}", file=sys.stderr)
@@ -213,7 +233,7 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, previous)
 
 
-def _take_value(remaining: list[str], hint: Any, waiting: list[str]) -> str:
+def _take_value(remaining: list[str], hint: Any, name: str) -> str:
     if hint is not None and _is_flag(hint):
         follows = bool(remaining) and remaining[0].lower() in ("true", "false")
         return remaining.pop(0).lower() if follows else "true"
@@ -223,9 +243,11 @@ def _take_value(remaining: list[str], hint: Any, waiting: list[str]) -> str:
         values = []
         while remaining and not remaining[0].startswith("--"):
             values.append(remaining.pop(0))
+        if not values:
+            raise ValueError(f"--{name}: expected one or more values behind it.")
         return _as_json_list(values)
     if not remaining or remaining[0].startswith("--"):
-        return ""
+        raise ValueError(f"--{name}: expected a value behind it.")
     return remaining.pop(0)
 
 

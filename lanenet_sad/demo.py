@@ -101,11 +101,11 @@ def _judge(out: Path, seconds: float) -> DemoSummary:
     score = json.loads((out / "evaluation" / "score.json").read_text(encoding="utf-8"))
     f1 = score["results"][0]["f1"] or 0.0
     with (out / "run" / "metrics.csv").open(newline="", encoding="utf-8") as file:
-        shares = [float(row["distillation_gradient_share"] or 0) for row in csv.DictReader(file)]
+        shares = [float(row.get("distillation_gradient_share") or 0) for row in csv.DictReader(file)]
     faults = []
-    if f1 < LOWEST_F1:
+    if not f1 >= LOWEST_F1:
         faults.append(f"Demo: F1 on its own test split is {f1:.3f}, expected at least {LOWEST_F1}.")
-    if not shares or shares[-1] <= 0:
+    if not shares or not shares[-1] > 0:  # not a number is no life either
         faults.append("Demo: SAD has no gradient; its maps are saturated or it never started.")
     return DemoSummary(f1, shares[-1] if shares else 0.0, seconds, tuple(faults))
 

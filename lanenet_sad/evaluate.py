@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lanenet_sad.benchmarks import find_benchmark
+from lanenet_sad.benchmarks import Benchmark, find_benchmark
+from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.files import replacing
@@ -72,9 +73,14 @@ def evaluate(
         max_images: evaluate the first so many images only.
         progress: show progress.
     """
+    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
+        if value < least:
+            raise ValueError(f"{name}: expected at least {least}, got {value}.")
+    if max_images is not None and max_images < 1:
+        raise ValueError(f"max_images: expected at least 1, got {max_images}.")
     kind = find_benchmark(benchmark)
     predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top)
-    dataset = kind.dataset(root, split, predictor.network.num_lanes)
+    dataset = _dataset(kind, root, split, predictor, weights)
     metric = kind.metric(canvas_width)
     lowest = kind.threshold if threshold is None else threshold
     decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
@@ -102,6 +108,21 @@ def evaluate(
     return Evaluation(score, score_path, tuple(paths), tuple(faults))
 
 
+def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weights: Path | None) -> LaneDataset:
+    """The split; what does not fit is said of the network too, whose lane count may be the cause."""
+    num_lanes = predictor.network.num_lanes
+    try:
+        dataset = kind.dataset(root, split, num_lanes)
+    except ValueError as error:
+        if num_lanes == kind.num_lanes:
+            raise
+        raise ValueError(f"{error} Weights {weights}: this network has {num_lanes} lane slots.") from error
+    if num_lanes != kind.num_lanes:
+        message = f"Weights {weights}: the network has {num_lanes} lane slots, {kind.name} has {kind.num_lanes}."
+        warnings.warn(message, stacklevel=3)
+    return dataset
+
+
 def _scored(
     pairs: Iterator[tuple[LanePrediction, LanePrediction]], metric: LaneMetric, categories: dict[str, str]
 ) -> Iterator[LanePrediction]:
@@ -112,7 +133,7 @@ def _scored(
             if metric.canvas_width is None and truth.image_size != metric.canvas_size and not told:
                 warnings.warn(_other_size(truth, metric.canvas_size), stacklevel=2)
                 told = True
-            metric.update(prediction, truth, category=categories.get(truth.name))
+            metric.update(prediction, truth, category=categories.get(truth.name.lstrip("/")))
         else:
             metric.update(prediction, truth)
         yield prediction

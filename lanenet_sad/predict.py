@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -12,18 +13,17 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.inference.naming import refuse_same_file, relative_name
+from lanenet_sad.inference.naming import name_below_out, refuse_inputs
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
 from lanenet_sad.lanes.files import lines_path, write_culane_lines
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
-from lanenet_sad.lanes.tusimple_files import write_tusimple
+from lanenet_sad.lanes.tusimple_files import tusimple_rows, write_tusimple
 from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
 
 FileFormat = Literal["jsonl", "culane", "tusimple"]
-TUSIMPLE_ROWS = np.arange(160.0, 720.0, 10.0) / 720  # the benchmark's rows as fractions of the height
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,8 @@ def predict(
         progress: show progress.
     """
     predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top)
-    sources = open_sources(source, sequence=sequence)
+    sources = open_sources(source, sequence=sequence, leave_out=out)
+    refuse_inputs(planned_outputs(sources, out), sources)
     run = _Run(predictor, out, batch_size, format, progress)
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
@@ -84,6 +85,17 @@ def predict(
     summary = PredictionSummary(run.num_frames, run.num_lanes, tuple(dict.fromkeys(run.paths)), tuple(run.faults))
     print(f"{summary.num_frames} frames, {summary.num_lanes} lanes; wrote {len(summary.paths)} files in {out}")
     return summary
+
+
+def planned_outputs(sources: Sequence[Source], out: Path) -> list[Path]:
+    """The drawn pictures and videos that the sources will become."""
+    targets = []
+    for source in sources:
+        if isinstance(source, ImagesSource):
+            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
+        else:
+            targets.append(out / f"{source.name}.mp4")
+    return targets
 
 
 class _Run:
@@ -116,14 +128,16 @@ class _Run:
                 lines = stack.enter_context(LanesJsonl(lanes_path))
                 draw = self._drawing(source, stack)
                 for frame, prediction in self._predictions(frames):
-                    lines.write(frame, prediction)
                     drawn = draw(frame, prediction)
+                    lines.write(frame, prediction)
                     self._count(prediction)
                     if self.file_format != "jsonl":
-                        kept.append(replace(prediction, name=relative_name(source, frame)))
+                        # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
+                        kept.append(replace(prediction, name=name_below_out(source, frame), run_time=0.0))
                     if self.window is not None and not self.window.show(drawn):
                         break
-            self.paths.append(lanes_path)
+            if lines.num_lines:
+                self.paths.append(lanes_path)
         finally:
             self._write_benchmark_files(source, kept)
             self.faults += source.faults
@@ -135,7 +149,7 @@ class _Run:
             yield from zip(batch, self.predictor([frame.image for frame in batch], anchors), strict=True)
 
     def _row_anchors(self, frame: Frame) -> NDArray[np.float64] | None:
-        return np.round(TUSIMPLE_ROWS * frame.size[0]) if self.file_format == "tusimple" else None
+        return tusimple_rows(frame.size[0]) if self.file_format == "tusimple" else None
 
     def _drawing(self, source: Source, stack: ExitStack) -> _Drawing:
         return _Drawing(source, self.out, stack, self.annotators, self.paths)
@@ -148,6 +162,9 @@ class _Run:
         if self.file_format == "culane":
             for prediction in predictions:
                 path = lines_path(self.out, prediction.name)
+                if path in self.paths:
+                    self.faults.append(f"{prediction.name}: CULane's name for its lanes, {path}, is taken; left out.")
+                    continue
                 write_culane_lines(path, prediction.lanes)
                 self.paths.append(path)
         elif self.file_format == "tusimple" and predictions:
@@ -176,8 +193,7 @@ class _Drawing:
         for annotator in self.annotators:
             image = annotator.annotate(image, prediction)
         if isinstance(self.source, ImagesSource):
-            name = relative_name(self.source, frame)
-            refuse_same_file(self.out / name, Path(frame.source))
+            name = name_below_out(self.source, frame)
             self.paths.append(self.images.write(name, image))
         else:
             self._video(frame).write(image, frame.time)
@@ -186,7 +202,6 @@ class _Drawing:
     def _video(self, frame: Frame) -> VideoSink:
         if self.video is None:
             path = self.out / f"{self.source.name}.mp4"
-            refuse_same_file(path, Path(frame.source))
             sink = VideoSink(path, fps=self.source.fps or 25.0, size=frame.size)
             self.video = self.stack.enter_context(sink)
             self.paths.append(path)

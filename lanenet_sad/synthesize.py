@@ -124,13 +124,15 @@ def synthesize(
     root = Path(out)
     counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
     _check(counts, layout, drives, drive_frames, num_workers)
+    if num_lanes is not None and num_lanes < 1:
+        raise ValueError(f"synthesize: expected num_lanes of at least 1, got {num_lanes}.")
     settings = {
         "renderer": RENDERER_VERSION,
         "layout": layout,
         "seed": seed,
         "difficulty": difficulty,
         "image_size": [int(side) for side in image_size],
-        "num_lanes": num_lanes or _NUM_SLOTS[layout],
+        "num_lanes": _NUM_SLOTS[layout] if num_lanes is None else num_lanes,
         "masks": masks,
     }
     keep = not overwrite and _holds_same_set(root, settings)

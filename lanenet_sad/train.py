@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -24,52 +24,19 @@ from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses.lane_loss import LaneLoss
 from lanenet_sad.models.interface import EncoderSpec
 from lanenet_sad.models.lanenet import LaneNet
-from lanenet_sad.models.weights import NetworkCard, fill_network, read_weights, save_weights
+from lanenet_sad.models.weights import NetworkCard, fill_network, read_weights
 from lanenet_sad.postprocess.decode import LaneDecoder
-from lanenet_sad.training.checkpoint import Progress, resume_checkpoint, save_checkpoint
+from lanenet_sad.training.checkpoint import Progress, resume_checkpoint
 from lanenet_sad.training.ema import WeightAverage
+from lanenet_sad.training.keeper import Keeper, divergence
+from lanenet_sad.training.launch import any_rank, launch, run_settings
 from lanenet_sad.training.learner import Learner, LearnerOutput
 from lanenet_sad.training.log import MetricLog
+from lanenet_sad.training.options import Cadence, Runtime, check_settings
 from lanenet_sad.training.progress import StepProgress, StopRequest
 from lanenet_sad.training.run_folder import prepare_run_folder
 from lanenet_sad.training.schedule import Schedule
 from lanenet_sad.training.validation import validate
-
-
-@dataclass(frozen=True)
-class Cadence:
-    """How often a run reports, validates and saves.
-
-    Attributes:
-        log_every: steps between log rows (each with the share of distillation in loss and gradient).
-        validate_every: steps between validations.
-        checkpoint_every: steps between writes of `last.pt`.
-        max_val_images: validate on the first so many images only; null: on all.
-    """
-
-    log_every: int = 50
-    validate_every: int = 1000
-    checkpoint_every: int = 1000
-    max_val_images: int | None = None
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """Where and how a run computes.
-
-    Attributes:
-        precision: 32-true, bf16-mixed or 16-mixed.
-        accelerator: auto, cpu, cuda or mps.
-        devices: how many.
-        num_workers: processes that read and augment images; 0 reads in the training process.
-        progress: show progress.
-    """
-
-    precision: str = "32-true"
-    accelerator: str = "auto"
-    devices: int = 1
-    num_workers: int = 2
-    progress: bool = True
 
 
 @dataclass(frozen=True)
@@ -103,21 +70,13 @@ class _Run:
     optimizer: Any
     schedule: Schedule
     cadence: Cadence
-    ema: WeightAverage | None
-    card: NetworkCard
-    progress: Progress
-    output_dir: Path
+    keeper: Keeper
     clip_norm: float | None
     accumulate: int
-    check: Callable[[_Run], float | None]
+    check: Callable[[Keeper], float | None]
     last_diagnostics: dict[str, float] = field(default_factory=dict)
     images_seen: int = 0
     seconds: float = 0.0
-
-    @property
-    def network(self) -> LaneNet:
-        network: LaneNet = self.learner.module.network
-        return network
 
 
 def train(
@@ -139,8 +98,8 @@ def train(
     accumulate: int = 1,
     clip_norm: float | None = None,
     ema_decay: float | None = None,
-    cadence: Cadence = Cadence(),
-    runtime: Runtime = Runtime(),
+    cadence: Cadence = Cadence(),  # noqa: B008 - frozen
+    runtime: Runtime = Runtime(),  # noqa: B008 - frozen
     seed: int = 0,
     resume: bool = False,
     init_weights: Path | None = None,
@@ -176,28 +135,35 @@ def train(
     Returns:
         A summary; its faults name unreadable files that were passed over.
     """
+    check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
     kind = find_benchmark(benchmark)
     data = SampleSet(kind.dataset(root, train_split, model.num_lanes), augmentation(view), skip_bad=True)
     held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
-    prepare_run_folder(out, configuration, resume=resume)
     if init_weights is not None:
         fill_network(model, read_weights(init_weights)[1], init_weights)
-    fabric = Fabric(accelerator=runtime.accelerator, devices=runtime.devices, precision=runtime.precision)  # type: ignore[arg-type]
-    fabric.launch()
+    fabric = launch(runtime)
     learner = Learner(model, loss or LaneLoss(), [method(model.encoder.spec) for method in distillation])
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    plain_optimizer = optimizer([p for p in learner.parameters() if p.requires_grad])
+    plain = optimizer([p for p in learner.parameters() if p.requires_grad])
     ema = WeightAverage(model, ema_decay) if ema_decay else None
-    progress = resume_checkpoint(out / "last.pt", learner, plain_optimizer, ema) if resume else Progress()
-    wrapped, wrapped_optimizer = fabric.setup(learner, plain_optimizer)
+    settings = run_settings(fabric, learner, plain, schedule, seed=seed, batch_size=batch_size, accumulate=accumulate)
+    progress = Progress()
+    if resume:
+        progress, scaler = resume_checkpoint(out / "last.pt", learner, plain, ema, settings)
+        fabric.strategy.precision.load_state_dict(scaler)
+    if fabric.is_global_zero:
+        prepare_run_folder(out, configuration, resume=resume)
+    wrapped, wrapped_optimizer = fabric.setup(learner, plain)
     card = NetworkCard(model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split})
-    check = _validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size)
-    run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, ema, card, progress, out, clip_norm,
-               accumulate, check)  # fmt: skip
+    faults: list[str] = []
+    check = _validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers, faults)
+    keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
+    run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
     share = run.last_diagnostics.get("distillation_gradient_share")
     rate = run.images_seen / run.seconds if run.seconds else 0.0
-    return TrainingSummary(out, progress.step, progress.best_score, rate, share, tuple(data.faults))
+    unreadable = tuple(dict.fromkeys([*data.faults, *faults]))
+    return TrainingSummary(out, progress.step, progress.best_score, rate, share, unreadable)
 
 
 def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed: int) -> Iterable[Any]:
@@ -206,8 +172,8 @@ def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed:
         len(data),
         batch_size * run.fabric.world_size,
         seed,
-        start_step=run.progress.step * run.accumulate,
-        num_steps=max(0, run.schedule.max_steps - run.progress.step) * run.accumulate,
+        start_step=run.keeper.progress.step * run.accumulate,
+        num_steps=max(0, run.schedule.max_steps - run.keeper.progress.step) * run.accumulate,
         rank=run.fabric.global_rank,
         world_size=run.fabric.world_size,
     )
@@ -219,37 +185,41 @@ def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed:
 
 def _fit(run: _Run, loader: Iterable[Any], seed: int, *, show: bool) -> None:
     """The loop. Ctrl-C ends it after the current step, with `last.pt` written."""
-    progress, cadence, last = run.progress, run.cadence, run.schedule.max_steps
+    keeper, progress, cadence, last = run.keeper, run.keeper.progress, run.cadence, run.schedule.max_steps
+    first_rank = run.fabric.is_global_zero
     batches = iter(loader)
     with (
-        MetricLog(run.output_dir, progress.step) as log,
-        StepProgress(last, progress.step, enabled=show and run.fabric.is_global_zero) as display,
+        MetricLog(keeper.output_dir, progress.step, enabled=first_rank) as log,
+        StepProgress(last, progress.step, enabled=show and first_rank) as display,
         StopRequest() as stop,
     ):
         while progress.step < last:
             if progress.step == run.schedule.start and len(run.learner.module.distillation):
-                _save_network(run, "before_distillation.safetensors")
+                keeper.save_network("before_distillation.safetensors")
             torch.manual_seed(seed * 1_000_003 + progress.step * run.fabric.world_size + run.fabric.global_rank)
             due = progress.step == 0 or (progress.step + 1) % cadence.log_every == 0 or progress.step + 1 == last
             values = _step(run, batches, with_diagnostics=due)
             progress.step += 1
             display.advance(values["loss"], run.images_seen / run.seconds)
-            if progress.step % cadence.validate_every == 0 or progress.step == last:
-                score = run.check(run)
+            validates = progress.step % cadence.validate_every == 0 or progress.step == last
+            stops = any_rank(run.fabric, stop.requested)
+            if validates or stops or progress.step % cadence.checkpoint_every == 0:
+                keeper.save_state()
+            if validates and not stops:
+                score = run.check(keeper)
                 values |= {} if score is None else {"val_score": score}
+                keeper.save_state()  # once more, with the best score in it
             if due or "val_score" in values:
                 log.write(progress.step, values)
                 display.line(progress.step, values)
-            if progress.step % cadence.checkpoint_every == 0 or progress.step == last or stop.requested:
-                _save(run)
-            if stop.requested and progress.step < last:
+            if stops and progress.step < last:
                 raise KeyboardInterrupt
 
 
 def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[str, float]:
     """One optimizer step over `accumulate` forwards; returns what to log."""
     run.learner.train()
-    step, device, started = run.progress.step, run.fabric.device, perf_counter()
+    step, device, started = run.keeper.progress.step, run.fabric.device, perf_counter()
     _set_learning_rate(run.optimizer, run.schedule.learning_rate_scale(step))
     values: dict[str, float] = {}
     for micro in range(run.accumulate):
@@ -261,7 +231,9 @@ def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[
             losses: LearnerOutput = run.learner(images, targets, run.schedule.distillation_scale(step), due)
             total = losses.total
             if not torch.isfinite(total):
-                raise ValueError(_divergence(step, losses))
+                parts = {**losses.task, **losses.distillation}
+                bad = [name for name, value in parts.items() if not torch.isfinite(value)]
+                raise ValueError(divergence(step + 1, ", ".join(bad) or "the total loss"))
             if due:
                 run.last_diagnostics = losses.diagnostics
                 values.update(losses.diagnostics)
@@ -272,10 +244,12 @@ def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[
     if run.clip_norm is not None:
         norm = run.fabric.clip_gradients(run.learner, run.optimizer, max_norm=run.clip_norm, error_if_nonfinite=False)
         values["gradient_norm"] = float(norm) if norm is not None else 0.0
+        if not math.isfinite(values["gradient_norm"]) and not run.fabric.strategy.precision.state_dict():
+            raise ValueError(divergence(step + 1, "the gradient"))  # a loss scaler would pass over such a step
     run.optimizer.step()
     run.optimizer.zero_grad()
-    if run.ema is not None:
-        run.ema.update(run.network, step)
+    if run.keeper.ema is not None:
+        run.keeper.ema.update(run.keeper.learner.network, step)
     run.seconds += perf_counter() - started
     return {**values, "learning_rate": run.optimizer.param_groups[0]["lr"]}
 
@@ -286,59 +260,38 @@ def _set_learning_rate(optimizer: Any, scale: float) -> None:
         group["lr"] = group["base_lr"] * scale
 
 
-def _divergence(step: int, losses: LearnerOutput) -> str:
-    parts = {**losses.task, **losses.distillation}
-    bad = [name for name, value in parts.items() if not torch.isfinite(value)]
-    return (
-        f"Training diverged at step {step}: {', '.join(bad) or 'the total'} is not finite. Lower the learning rate or "
-        f"set clip_norm; last.pt, if written, holds the last good checkpoint."
-    )
-
-
 def _validator(
-    kind: Benchmark, held_out: LaneDataset | None, canvas_width: int | None, max_images: int | None, batch_size: int
-) -> Callable[[_Run], float | None]:
+    kind: Benchmark,
+    held_out: LaneDataset | None,
+    canvas_width: int | None,
+    max_images: int | None,
+    batch_size: int,
+    num_workers: int,
+    faults: list[str],
+) -> Callable[[Keeper], float | None]:
     """A function that scores a run's network and keeps it if it is the best so far."""
 
-    def check(run: _Run) -> float | None:
+    def check(keeper: Keeper) -> float | None:
+        progress = keeper.progress
         if held_out is None:
-            _save_network(run, "best.safetensors")
+            keeper.save_network("best.safetensors")
             return None
         metric, decoder = kind.metric(canvas_width), LaneDecoder(threshold=kind.threshold)
-        with _network_to_keep(run) as network:
+        with keeper.network() as network:
             score = validate(
-                network, held_out, metric, run.card.view, decoder, batch_size=batch_size, max_images=max_images
+                network,
+                held_out,
+                metric,
+                keeper.card.view,
+                decoder,
+                batch_size=batch_size,
+                num_workers=num_workers,
+                max_images=max_images,
+                faults=faults,
             ).value
-        if run.progress.best_score is None or score > run.progress.best_score:
-            run.progress.best_score, run.progress.best_step = score, run.progress.step
-            _save_network(run, "best.safetensors", val_score=score)
+        if progress.best_score is None or score > progress.best_score:
+            progress.best_score, progress.best_step = score, progress.step
+            keeper.save_network("best.safetensors", val_score=score)
         return score
 
     return check
-
-
-@contextmanager
-def _network_to_keep(run: _Run) -> Iterator[LaneNet]:
-    """The network with its averaged weights, where there are any."""
-    if run.ema is None:
-        yield run.network
-        return
-    trained = {name: value.detach().clone() for name, value in run.network.state_dict().items()}
-    run.network.load_state_dict(run.ema.state)
-    try:
-        yield run.network
-    finally:
-        run.network.load_state_dict(trained)
-
-
-def _save_network(run: _Run, name: str, **history: Any) -> None:
-    card = NetworkCard(run.card.recipe, run.card.view, {**run.card.history, "steps": run.progress.step, **history})
-    with _network_to_keep(run) as network:
-        if run.fabric.is_global_zero:
-            save_weights(run.output_dir / name, network, card)
-
-
-def _save(run: _Run) -> None:
-    if run.fabric.is_global_zero:
-        optimizer = getattr(run.optimizer, "optimizer", run.optimizer)
-        save_checkpoint(run.output_dir / "last.pt", run.card, run.learner.module, optimizer, run.ema, run.progress)

@@ -1,6 +1,11 @@
 """The loop itself: on a CULane miniature of three pictures, a few steps each."""
 
 import csv
+import importlib
+import os
+import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from lanenet_sad.train import Cadence, Runtime, train
 from lanenet_sad.training.schedule import Schedule
 
 VIEW = InputView((32, 64), aspect=2.5)
+train_module = importlib.import_module("lanenet_sad.train")  # the module; the name `train` is the function
 
 
 @pytest.fixture(scope="module")
@@ -76,18 +82,16 @@ def test_a_run_leaves_checkpoints_and_a_log(root, tmp_path):
 def test_resume_equals_the_uninterrupted_run_bit_for_bit(root, tmp_path, ema_decay, monkeypatch):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     run(root, whole, ema_decay=ema_decay)
-    from lanenet_sad import train as module
-
     steps = []
-    original = module._step
+    original = train_module._step
 
     def stop_in_the_middle(state, batches, **options):
-        steps.append(state.progress.step)
+        steps.append(state.keeper.progress.step)
         if len(steps) == 5:
             raise KeyboardInterrupt
         return original(state, batches, **options)
 
-    monkeypatch.setattr(module, "_step", stop_in_the_middle)
+    monkeypatch.setattr(train_module, "_step", stop_in_the_middle)
     with pytest.raises(KeyboardInterrupt):
         run(root, parts, ema_decay=ema_decay)
     run(root, parts, ema_decay=ema_decay, resume=True, seed=0)
@@ -96,7 +100,8 @@ def test_resume_equals_the_uninterrupted_run_bit_for_bit(root, tmp_path, ema_dec
 
 
 def test_sad_changes_nothing_before_its_start_step(root, tmp_path):
-    run(root, tmp_path / "with", steps=4, schedule=Schedule(max_steps=4, distillation_start=4))
+    with pytest.warns(UserWarning, match="starts at step 4, and training ends at 4: it never acts"):
+        run(root, tmp_path / "with", steps=4, schedule=Schedule(max_steps=4, distillation_start=4))
     run(root, tmp_path / "without", steps=4, sad=False)
     assert_equal_weights(tmp_path / "with", tmp_path / "without")
 
@@ -108,9 +113,116 @@ def test_sad_changes_the_weights_after_its_start(root, tmp_path):
         assert_equal_weights(tmp_path / "with", tmp_path / "without")
 
 
-def test_accumulated_halves_see_the_same_pictures_as_a_whole(root, tmp_path):
-    summary = run(root, tmp_path / "run", steps=2, accumulate=3, batch_size=1)
-    assert summary.steps == 2
+def plain_words(root: Path, out: Path) -> list[str]:
+    """One SGD step at learning rate 1 over two pictures, without anything random: the gradient can be read off."""
+    words = f"--config synthetic_enet_sad --root {root} --out {out} --schedule.max-steps 1 --schedule.warmup-steps 0"
+    words += " --view.input-size 32 64 --val-split null --batch-size 1 --distillation=[] --clip-norm null"
+    words += " --optimizer torch.optim.SGD --optimizer.lr 1.0 --model.dropout 0.0 --runtime.num-workers 0"
+    words += " --runtime.no-progress --cadence.checkpoint-every 1 --augmentation.flip 0.0 --loss.existence-weight 0"
+    for name in ("rotation", "scale", "shift", "brightness", "contrast", "saturation", "hue", "gamma"):
+        words += f" --augmentation.{name} 0.0"
+    return words.split()
+
+
+@pytest.mark.slow
+def test_two_processes_give_the_average_gradient_of_their_halves(tmp_path):
+    root = write_culane_root(tmp_path / "culane", sizes=((64, 160), (64, 160)))
+    command = [sys.executable, "-m", "lanenet_sad", "train"]
+    together = [*plain_words(root, tmp_path / "two"), "--runtime.devices", "2"]
+    alone = [*plain_words(root, tmp_path / "one"), "--accumulate", "2"]
+    for words in (together, alone):
+        done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=200)
+        assert done.returncode == 0, done.stderr
+    ours, theirs = weights_of(tmp_path / "two"), weights_of(tmp_path / "one")
+    for name, value in ours.items():
+        if "running" not in name and "num_batches" not in name:
+            torch.testing.assert_close(value, theirs[name], rtol=0, atol=2e-3, msg=name)
+    with (tmp_path / "two" / "metrics.csv").open() as file:
+        assert [row["step"] for row in csv.DictReader(file)] == ["1"]  # one process writes
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_signal_ends_a_run_that_can_go_on(root, tmp_path, number):
+    words = f"--config synthetic_enet_sad --root {root} --out {tmp_path / 'run'} --schedule.max-steps 100000"
+    words += " --view.input-size 32 64 --val-split null --batch-size 1 --runtime.num-workers 1 --cadence.log-every 1"
+    command = [sys.executable, "-m", "lanenet_sad", "train", *words.split()]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    for line in process.stderr:
+        if line.startswith("step 3"):
+            break
+    os.killpg(process.pid, number)  # as a terminal or a scheduler does: the workers get it too
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["progress"]["step"] >= 3
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"seed": 1},
+        {"batch_size": 1},
+        {"sad": False},
+        {"optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.1, momentum=0.9)},
+    ],
+    ids=["seed", "batch", "distillation", "learning-rate"],
+)
+def test_resuming_with_other_settings_is_refused(root, tmp_path, options):
+    run(root, tmp_path / "run", steps=3)
+    with pytest.raises(ValueError, match=r"Resume: .*last\.pt was trained with"):
+        run(root, tmp_path / "run", steps=3, resume=True, **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"accumulate": 0}, "accumulate"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"clip_norm": -1.0}, "clip_norm"),
+        ({"model": enet(existence_head="fixed", input_size=(64, 64))}, "64x64 pixels, the view's is 32x64"),
+        ({"runtime": Runtime(accelerator="tpu")}, "Runtime tpu"),
+    ],
+    ids=["accumulate", "batch", "clip", "fixed-head", "accelerator"],
+)
+def test_settings_that_make_no_sense_leave_nothing_behind(root, tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(root, tmp_path / "run", **options)
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_interrupt_during_validation_keeps_the_steps_before_it(root, tmp_path, monkeypatch):
+    def interrupted(*args, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("lanenet_sad.train.validate", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run(root, tmp_path / "run", val_split="train", cadence=Cadence(2, 2, 2))
+    assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["progress"]["step"] == 2
+
+
+def test_broken_weights_never_replace_good_ones(root, tmp_path, monkeypatch):
+    original = train_module._step
+
+    def poison(state, batches, **options):
+        values = original(state, batches, **options)
+        if state.keeper.progress.step == 3:
+            next(state.keeper.learner.network.parameters()).data.fill_(float("inf"))
+        return values
+
+    monkeypatch.setattr(train_module, "_step", poison)
+    with pytest.raises(ValueError, match="diverged at step 4: a weight is not finite"):
+        run(root, tmp_path / "run", cadence=Cadence(1, 10, 1))
+    assert all(torch.isfinite(value).all() for value in weights_of(tmp_path / "run").values())
+
+
+def test_an_unreadable_validation_image_is_reported(tmp_path):
+    broken = write_culane_root(tmp_path / "culane")
+    (broken / "list/good_gt.txt").write_text((broken / "list/train_gt.txt").read_text().splitlines()[0] + "\n")
+    picture = sorted(broken.rglob("*.jpg"))[1]
+    picture.write_bytes(b"")
+    summary = run(broken, tmp_path / "run", steps=2, train_split="good", val_split="train")
+    assert len(summary.faults) == 1
+    assert picture.name in summary.faults[0]
 
 
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
@@ -145,15 +257,15 @@ def test_bad_input_is_one_sentence(root, tmp_path, options, message):
 
 
 def test_a_finished_run_is_not_overwritten(root, tmp_path):
-    run(root, tmp_path / "run", steps=1)
+    run(root, tmp_path / "run", steps=1, sad=False)
     with pytest.raises(ValueError, match="there is a run in it"):
-        run(root, tmp_path / "run", steps=1)
+        run(root, tmp_path / "run", steps=1, sad=False)
 
 
 def test_starting_from_weights_of_another_lane_count_is_refused(root, tmp_path):
     unflagged = write_culane_root(tmp_path / "culane")
     (unflagged / "list/unflagged.txt").write_text("/clip/00000.jpg\n")
-    run(unflagged, tmp_path / "six", steps=1, model=enet(num_lanes=6), train_split="unflagged")
+    run(unflagged, tmp_path / "six", steps=1, sad=False, model=enet(num_lanes=6), train_split="unflagged")
     with pytest.raises(ValueError, match="another architecture or lane count"):
         run(root, tmp_path / "four", steps=1, init_weights=tmp_path / "six" / "best.safetensors")
 

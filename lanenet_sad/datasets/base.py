@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanenet_sad.datasets.images import read_image, resize_mask
+from lanenet_sad.lanes.images import read_image, resize_mask
 from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction
 from lanenet_sad.lanes.raster import draw_lanes, label_line_width
 
@@ -31,9 +31,11 @@ class LaneDataset(ABC):
 
     Attributes:
         num_lanes: L, the number of lane slots.
+        usual_size: (height, width) that the benchmark's pictures have, for one that cannot be read.
     """
 
     num_lanes: int
+    usual_size: tuple[int, int] = (590, 1640)
 
     @abstractmethod
     def __len__(self) -> int: ...
@@ -43,15 +45,22 @@ class LaneDataset(ABC):
         """The picture's name as its list or label file gives it."""
 
     @abstractmethod
-    def truth(self, index: int) -> LanePrediction:
-        """All labelled lanes, in pixels of the original image, with slots where they are known.
-
-        They come in the label file's order, on which the official CULane score depends. The picture is not
-        decoded.
+    def image(self, index: int) -> Image:
+        """The picture alone, in full, (H, W, 3) RGB uint8; what evaluation needs beside the truth.
 
         Raises:
             FileNotFoundError: the picture is missing.
-            ValueError: the picture or its label is broken; the message names the file.
+            ValueError: the picture is broken; the message names the file.
+        """
+
+    @abstractmethod
+    def label(self, index: int, image_size: tuple[int, int]) -> LanePrediction:
+        """All labelled lanes of a picture of that (height, width), with slots where they are known.
+
+        They come in the label file's order, on which the official CULane score depends. The picture is not touched.
+
+        Raises:
+            ValueError: the label is broken; the message names the file.
         """
 
     @abstractmethod
@@ -68,9 +77,18 @@ class LaneDataset(ABC):
             ValueError: the picture or its label is broken; the message names the file.
         """
 
+    @abstractmethod
     def image_size(self, index: int) -> tuple[int, int]:
-        """(height, width) of the original picture."""
-        return self.truth(index).image_size
+        """(height, width) of the original picture, from its header."""
+
+    def truth(self, index: int) -> LanePrediction:
+        """All labelled lanes, in pixels of the original picture, which is not decoded; see `label`.
+
+        Raises:
+            FileNotFoundError: the picture is missing.
+            ValueError: the picture or its label is broken; the message names the file.
+        """
+        return self.label(index, self.image_size(index))
 
 
 def load_record(

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import final
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord, draw_lane_mask, load_record, with_slots
-from lanenet_sad.datasets.images import image_size, read_lane_mask
 from lanenet_sad.lanes.files import CULaneListEntry, lines_path, read_culane_lines, read_culane_list, relative_name
-from lanenet_sad.lanes.lane import IntMask, LanePrediction
+from lanenet_sad.lanes.images import image_size, read_image, read_lane_mask
+from lanenet_sad.lanes.lane import Image, IntMask, LanePrediction
 from lanenet_sad.lanes.slots import slots_by_existence, slots_by_geometry
 
 
@@ -47,10 +47,13 @@ class CULane(LaneDataset):
         """(height, width) of the original picture, from its header."""
         return image_size(self._path(self._entries[index].image))
 
-    def truth(self, index: int) -> LanePrediction:
+    def image(self, index: int) -> Image:
+        """The picture alone, see `LaneDataset.image`."""
+        return read_image(self._path(self._entries[index].image))
+
+    def label(self, index: int, image_size: tuple[int, int]) -> LanePrediction:
         """All labelled lanes in the file's order; a missing label file means none, as in the official evaluator."""
-        entry = self._entries[index]
-        size = self.image_size(index)
+        entry, size = self._entries[index], image_size
         lanes = read_culane_lines(self._lines_path(entry))
         slots = slots_by_existence(lanes, size, entry.existence) if entry.existence else None
         if slots is None:

@@ -7,7 +7,9 @@ has come to step k from the beginning, with any number of worker processes.
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Iterator, Sequence
+from types import FrameType
 from typing import Protocol
 
 import cv2
@@ -15,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import Dataset, Sampler
+from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord
 from lanenet_sad.lanes.lane import LanePrediction
@@ -191,8 +193,20 @@ def collate(samples: Sequence[LaneSample]) -> tuple[Tensor, LaneTargets, list[La
 
 
 def initialize_worker(worker_id: int) -> None:
-    """Keeps a worker process to one thread, as a DataLoader's `worker_init_fn`: the processes are the parallelism."""
+    """Keeps a worker process to one thread, as a DataLoader's `worker_init_fn`: the processes are the parallelism.
+
+    Ctrl-C on a terminal, and a scheduler's SIGTERM, reach workers too. They leave it to the training process to end
+    them in order, after its last checkpoint.
+    """
+    if get_worker_info() is not None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, _let_the_first_pass)
     cv2.setNumThreads(0)
+
+
+def _let_the_first_pass(number: int, frame: FrameType | None) -> None:
+    """The first SIGTERM may be the scheduler's; a second one is the training process's own."""
+    signal.signal(number, signal.SIG_DFL)
 
 
 def _draw_seed(seed: int, step: int, position: int) -> int:

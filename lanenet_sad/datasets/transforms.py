@@ -16,7 +16,7 @@ os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 import albumentations
 
 from lanenet_sad.datasets.base import LaneRecord
-from lanenet_sad.datasets.images import resize_mask
+from lanenet_sad.lanes.images import resize_mask
 from lanenet_sad.lanes.lane import IGNORE_INDEX, Image, IntMask
 from lanenet_sad.lanes.view import InputView, Placement, extract_view
 from lanenet_sad.models.interface import LaneSample

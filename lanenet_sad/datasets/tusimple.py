@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import final
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord, draw_lane_mask, load_record, with_slots
-from lanenet_sad.datasets.images import image_size
 from lanenet_sad.lanes.files import relative_name
-from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.images import image_size, read_image
+from lanenet_sad.lanes.lane import Image, LanePrediction
 from lanenet_sad.lanes.slots import slots_by_geometry
 from lanenet_sad.lanes.tusimple_files import read_tusimple
 
@@ -40,6 +40,8 @@ class TuSimple(LaneDataset):
         ValueError: no label file is given, or a line of one is no label; the message says which.
     """
 
+    usual_size = (720, 1280)
+
     def __init__(self, root: str | Path, label_files: Sequence[str] = TRAIN_FILES, *, num_lanes: int = 6) -> None:
         if isinstance(label_files, str) or not label_files:
             raise ValueError(f"TuSimple label files: expected a list of file names, got {label_files!r}.")
@@ -60,12 +62,16 @@ class TuSimple(LaneDataset):
         """(height, width) of the original picture, from its header."""
         return image_size(self._path(index))
 
-    def truth(self, index: int) -> LanePrediction:
+    def image(self, index: int) -> Image:
+        """The picture alone, see `LaneDataset.image`."""
+        return read_image(self._path(index))
+
+    def label(self, index: int, image_size: tuple[int, int]) -> LanePrediction:
         """All labelled lanes in the file's order, with the label's rows as `row_anchors`."""
         label = self._labels[index][1]
-        size = self.image_size(index)
         lanes = list(label.lanes)
-        return replace(label, lanes=with_slots(lanes, slots_by_geometry(lanes, size, self.num_lanes)), image_size=size)
+        slots = slots_by_geometry(lanes, image_size, self.num_lanes)
+        return replace(label, lanes=with_slots(lanes, slots), image_size=image_size)
 
     def load(self, index: int, *, min_size: tuple[int, int] | None = None) -> LaneRecord:
         """The picture with a mask drawn from its lanes, and its truth, see `LaneDataset.load`."""

@@ -206,7 +206,7 @@ class LanesJsonl:
     points near to far in pixels of the original picture with two decimals, time in seconds.
 
     A context manager. The file appears under its name when the block ends, also after an error or Ctrl-C: then it
-    holds the finished lines. If an error comes before the first line, a file already there stays.
+    holds the finished lines. Without a single line nothing is written, and a file already there stays.
     """
 
     def __init__(self, path: Path) -> None:
@@ -230,7 +230,7 @@ class LanesJsonl:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if error_type is not None and self.num_lines == 0:
+        if self.num_lines == 0:
             _discard(self._clean_up)
         else:
             self._clean_up.close()

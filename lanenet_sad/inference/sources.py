@@ -7,6 +7,7 @@ source's `faults`.
 from __future__ import annotations
 
 import glob
+import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
@@ -18,8 +19,9 @@ import av
 import cv2
 import numpy as np
 
-from lanenet_sad.inference.image_files import IMAGE_SUFFIXES, natural_key, read_image
+from lanenet_sad.inference.image_files import IMAGE_SUFFIXES, natural_key
 from lanenet_sad.inference.video_files import VIDEO_SUFFIXES, Tally, decode, duration, open_video, reason_of, upright
+from lanenet_sad.lanes.images import read_image
 from lanenet_sad.lanes.lane import Frame
 
 SEQUENCE_FPS = 25.0
@@ -36,6 +38,7 @@ class Source(ABC):
         fps: frames per second; None where frames have no time.
         size: (height, width) of the frames; None where they may differ.
         faults: one sentence for each fault met during the latest iteration.
+        files: what is read; none for a camera.
     """
 
     kind: Literal["images", "video", "camera"]
@@ -47,6 +50,7 @@ class Source(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
         self.faults: list[str] = []
+        self.files: tuple[str, ...] = ()
 
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
@@ -74,7 +78,7 @@ def open_source(source: str, *, sequence: bool = False) -> Source:
     return found[0]
 
 
-def open_sources(source: str, *, sequence: bool = False) -> list[Source]:
+def open_sources(source: str, *, sequence: bool = False, leave_out: Path | None = None) -> list[Source]:
     """Open whatever the user named.
 
     Args:
@@ -83,6 +87,7 @@ def open_sources(source: str, *, sequence: bool = False) -> list[Source]:
             A folder or pattern gives one source for all its images, in natural order, and one for each of its
             videos. A video in it that cannot be read yields nothing and has its reason in `faults`.
         sequence: take the images as consecutive frames (`SEQUENCE_FPS` a second) instead of unrelated pictures.
+        leave_out: a folder below the source whose files are not read, such as that of the results.
 
     Raises:
         FileNotFoundError: if nothing has that name or matches the pattern.
@@ -94,8 +99,8 @@ def open_sources(source: str, *, sequence: bool = False) -> list[Source]:
     if path.is_file():
         return [_open_file(source, sequence)]
     if path.is_dir():
-        files = _list_folder(path)
-        return _open_files(source, files, sequence, name=path.resolve().name or "images")
+        files = _without(_list_folder(path), leave_out, path)
+        return _open_files(source, files, sequence, name=path.resolve().name or "images", folder=source)
     if source.isdecimal():
         return [CameraSource(int(source))]
     if glob.has_magic(source):
@@ -104,6 +109,7 @@ def open_sources(source: str, *, sequence: bool = False) -> list[Source]:
         if not matches:
             raise FileNotFoundError(f"{source}: no file matches this pattern.")
         files = [file for match in matches for file in (_list_folder(match) if match.is_dir() else [match])]
+        files = _without(files, leave_out, None)
         return _open_files(source, sorted(set(files), key=natural_key), sequence, name="images")
     if path.exists():
         raise ValueError(f"{source}: neither a file nor a folder; a camera is named by its index, as 0.")
@@ -116,13 +122,19 @@ class ImagesSource(Source):
 
     Read as a sequence, frame n has index n and time n / `SEQUENCE_FPS`, and a skipped picture leaves a gap; otherwise
     every picture is frame 0 of its own. Pictures may differ in size.
+
+    Attributes:
+        folder: the folder that the user named, or else the deepest one that holds all files.
     """
 
     kind = "images"
 
-    def __init__(self, files: Sequence[str], *, name: str = "images", sequence: bool = False) -> None:
+    def __init__(
+        self, files: Sequence[str], *, name: str = "images", sequence: bool = False, folder: str | None = None
+    ) -> None:
         super().__init__(name)
         self.files = tuple(files)
+        self.folder = folder or _common_folder(self.files)
         self.sequence = sequence
         self.num_frames = len(self.files)
         self.fps = SEQUENCE_FPS if sequence else None
@@ -131,7 +143,7 @@ class ImagesSource(Source):
         self.faults.clear()
         for number, file in enumerate(self.files):
             try:
-                image = read_image(Path(file))
+                image = read_image(file, upright=True)
             except (ValueError, FileNotFoundError) as error:
                 self.faults.append(str(error))
                 continue
@@ -156,6 +168,7 @@ class VideoSource(Source):
     def __init__(self, file: str, *, name: str | None = None) -> None:
         super().__init__(name or Path(file).stem)
         self.file = file
+        self.files = (file,)
         try:
             self._probe()
         except (av.FFmpegError, OSError) as error:
@@ -226,6 +239,7 @@ class CameraSource(Source):
     def __init__(self, index: int) -> None:
         super().__init__(f"camera{index}")
         self.index = index
+        cv2.setLogLevel(0)  # what is wrong with a camera is said below, in one sentence
         self._capture = cv2.VideoCapture(index)
         if not self._capture.isOpened():
             raise ValueError(f"Camera {index} cannot be opened. Is it plugged in, and is no other program using it?")
@@ -262,7 +276,7 @@ class _UnreadableVideo(Source):
 
     def __init__(self, file: str, fault: str, *, name: str) -> None:
         super().__init__(name)
-        self.file = file
+        self.files = (file,)
         self.num_frames = 0
         self.faults.append(fault)
 
@@ -279,12 +293,16 @@ def _open_file(source: str, sequence: bool) -> Source:
     raise ValueError(f"{source}: expected an image or a video, one of {_known_suffixes()}.")
 
 
-def _open_files(source: str, files: Sequence[Path], sequence: bool, *, name: str) -> list[Source]:
+def _open_files(
+    source: str, files: Sequence[Path], sequence: bool, *, name: str, folder: str | None = None
+) -> list[Source]:
     images = [str(file) for file in files if file.suffix.lower() in IMAGE_SUFFIXES]
     videos = [str(file) for file in files if file.suffix.lower() in VIDEO_SUFFIXES]
     if not images and not videos:
         raise ValueError(f"{source}: holds no image and no video, none of {_known_suffixes()}.")
-    sources: list[Source] = [ImagesSource(images, name=name, sequence=sequence)] if images else []
+    sources: list[Source] = []
+    if images:
+        sources.append(ImagesSource(images, name=name, sequence=sequence, folder=folder))
     taken = {each.name for each in sources}
     for video in videos:
         unique = _unique_name(Path(video).stem, taken)
@@ -304,6 +322,18 @@ def _list_folder(folder: Path) -> list[Path]:
         if not any(part.startswith(".") for part in file.relative_to(folder).parts) and file.is_file()
     ]
     return sorted(files, key=natural_key)
+
+
+def _common_folder(files: Sequence[str]) -> str:
+    folders = {str(Path(file).parent) for file in files} or {"."}
+    return os.path.commonpath(folders) if len(folders) > 1 else folders.pop()
+
+
+def _without(files: list[Path], left_out: Path | None, source: Path | None) -> list[Path]:
+    """The files that are not below a folder, unless the user named that folder itself or one in it."""
+    if left_out is None or (source is not None and source.resolve().is_relative_to(left_out.resolve())):
+        return files
+    return [file for file in files if not file.resolve().is_relative_to(left_out.resolve())]
 
 
 def _unique_name(stem: str, taken: set[str]) -> str:

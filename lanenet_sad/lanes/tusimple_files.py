@@ -16,6 +16,12 @@ from lanenet_sad.lanes.files import check_names, read_text, replacing
 from lanenet_sad.lanes.lane import Lane, LanePrediction
 
 
+def tusimple_rows(height: int) -> NDArray[np.float64]:
+    """The benchmark's row anchors, 160, 170, …, 710 of 720 rows, in an image of another height; (R,), all different."""
+    rows: NDArray[np.float64] = np.unique(np.round(np.arange(160.0, 720.0, 10.0) * height / 720))
+    return rows
+
+
 def read_tusimple(
     path: str | Path,
     image_size: tuple[int, int] = (720, 1280),

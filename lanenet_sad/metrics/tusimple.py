@@ -80,7 +80,7 @@ class TuSimpleMetric(LaneMetric):
 
     def __init__(self) -> None:
         self._sums = np.zeros(3)
-        self._num_images = 0
+        self._names: list[str] = []
 
     def update(self, prediction: LanePrediction, truth: LanePrediction) -> None:
         """Adds one frame.
@@ -93,16 +93,20 @@ class TuSimpleMetric(LaneMetric):
         rows = np.asarray(truth.row_anchors, dtype=np.float64)
         run_time = prediction.run_time * 1000  # ms
         self._sums += score_frame(_x_at_rows(prediction, rows), _x_at_rows(truth, rows), rows, run_time)
-        self._num_images += 1
+        self._names.append(truth.name)
 
     def merge(self, other: TuSimpleMetric) -> None:
         """Adds the frames of another metric."""
         self._sums = self._sums + other._sums
-        self._num_images += other._num_images
+        self._names += other._names
 
     def compute(self) -> TuSimpleScore:
-        """Means over the frames so far; undefined (None) without any."""
-        return _mean(self._sums, self._num_images)
+        """Sums over the frames so far by the number of distinct names, as officially; None without any.
+
+        Frames without a name count one by one.
+        """
+        named = [name for name in self._names if name]
+        return _mean(self._sums, len(set(named)) + len(self._names) - len(named))
 
 
 def score_frame(prediction: FloatArray, truth: FloatArray, row_anchors: FloatArray, run_time: float) -> FrameScore:

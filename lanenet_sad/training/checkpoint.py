@@ -38,8 +38,21 @@ def save_checkpoint(
     optimizer: Optimizer,
     ema: WeightAverage | None,
     progress: Progress,
+    settings: dict[str, Any],
+    precision: dict[str, Any],
 ) -> None:
-    """Write everything but the data order, which is a function of (seed, step)."""
+    """Write everything but the data order, which is a function of (seed, step).
+
+    Args:
+        path: of the file.
+        card: what the network is.
+        learner: network and distillation methods.
+        optimizer: with its state.
+        ema: averaged weights, if any.
+        progress: where the run stands.
+        settings: what a resumed run must have in common with this one.
+        precision: state of the loss scaler of 16-mixed; empty otherwise.
+    """
     content: dict[str, Any] = {
         "card": card.to_json(),
         "network": _on_cpu(learner.network.state_dict()),
@@ -47,13 +60,17 @@ def save_checkpoint(
         "optimizer": optimizer.state_dict(),
         "ema": _on_cpu(ema.state) if ema else None,
         "progress": vars(progress).copy(),
+        "settings": settings,
+        "precision": precision,
     }
     with replacing(path) as temporary:
         torch.save(content, temporary)
 
 
-def resume_checkpoint(path: Path, learner: Learner, optimizer: Optimizer, ema: WeightAverage | None) -> Progress:
-    """Fill a freshly built run from `path` and return where it stood.
+def resume_checkpoint(
+    path: Path, learner: Learner, optimizer: Optimizer, ema: WeightAverage | None, settings: dict[str, Any]
+) -> tuple[Progress, dict[str, Any]]:
+    """Fill a freshly built run from `path`; returns where it stood and the state of its loss scaler.
 
     Raises:
         FileNotFoundError: there is nothing to resume.
@@ -62,9 +79,16 @@ def resume_checkpoint(path: Path, learner: Learner, optimizer: Optimizer, ema: W
     if not path.is_file():
         raise FileNotFoundError(f"Resume: there is no checkpoint {path}; start the run without --resume.")
     content = load_checkpoint_file(path)
-    if not {"network", "distillation", "optimizer", "ema", "progress"} <= content.keys():
+    if not {"network", "distillation", "optimizer", "ema", "progress", "settings"} <= content.keys():
         raise ValueError(
             f"Resume: {path} holds weights only, not a training state; use --init-weights to start from it."
+        )
+    changed = [name for name, value in settings.items() if content["settings"].get(name) != value]
+    if changed:
+        name = changed[0]
+        raise ValueError(
+            f"Resume: {path} was trained with {name} {content['settings'].get(name)}, not {settings[name]}; keep that "
+            f"setting, or start a new run with --init-weights."
         )
     fill_network(learner.network, content["network"], path)
     _fill(learner.distillation, content["distillation"], path)
@@ -77,7 +101,7 @@ def resume_checkpoint(path: Path, learner: Learner, optimizer: Optimizer, ema: W
         optimizer.load_state_dict(content["optimizer"])
     except ValueError as error:
         raise ValueError(f"Resume: {path} was written by another optimizer set-up ({error}).") from error
-    return Progress(**content["progress"])
+    return Progress(**content["progress"]), content.get("precision", {})
 
 
 def _fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:

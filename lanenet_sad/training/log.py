@@ -18,18 +18,25 @@ class MetricLog:
 
     Args:
         directory: the run's folder.
-        start_step: rows at or after this step are dropped.
+        start_step: rows after this step are dropped.
+        enabled: write at all; off on all processes of a run but one.
     """
 
-    def __init__(self, directory: Path, start_step: int = 0) -> None:
+    def __init__(self, directory: Path, start_step: int = 0, *, enabled: bool = True) -> None:
+        self._enabled = enabled
+        self._board: Any = None
+        if not enabled:
+            return
         self.path = directory / "metrics.csv"
         self._rows = [row for row in _read_rows(self.path) if int(row["step"]) <= start_step] if start_step else []
         self._columns = list(dict.fromkeys(name for row in self._rows for name in row))
         self._rewrite()
-        self._board: Any = _tensorboard_writer(directory, start_step)
+        self._board = _tensorboard_writer(directory, start_step)
 
     def write(self, step: int, values: dict[str, float]) -> None:
         """Record the figures of one step."""
+        if not self._enabled:
+            return
         row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
         self._rows.append(row)
         new = [name for name in row if name not in self._columns]

@@ -18,12 +18,14 @@ def prepare_run_folder(output_dir: Path, configuration: str | None, *, resume: b
     Raises:
         ValueError: there is a run in the folder and `resume` is off, or the folder cannot be written.
     """
-    if (output_dir / "last.pt").exists() and not resume:
+    there = [name for name in ("last.pt", "metrics.csv") if (output_dir / name).exists()]
+    if there and not resume:
         raise ValueError(
-            f"Output folder {output_dir}: there is a run in it (last.pt). "
+            f"Output folder {output_dir}: there is a run in it ({there[0]}). "
             f"Continue it with --resume, or choose another --out."
         )
     name = "config.yaml" if not resume else "config.resumed.yaml"
     if configuration is not None:
         with replacing(output_dir / name) as temporary:
-            temporary.write_text(configuration, encoding="utf-8")
+            # The file describes the experiment; that this call continued it is not part of that.
+            temporary.write_text(configuration.replace("\nresume: true\n", "\nresume: false\n"), encoding="utf-8")

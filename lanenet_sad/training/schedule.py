@@ -33,6 +33,8 @@ class Schedule:
                 f"Schedule: expected max_steps >= 1 and warmup_steps >= 0, "
                 f"got {self.max_steps} and {self.warmup_steps}."
             )
+        if self.distillation_start is not None and self.distillation_start < 0:
+            raise ValueError(f"Schedule: expected distillation_start >= 0, got {self.distillation_start}.")
         if not 0 <= self.distillation_ramp <= 1:
             raise ValueError(f"Schedule: distillation_ramp is a fraction of the run, got {self.distillation_ramp}.")
 

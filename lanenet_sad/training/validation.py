@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from lanenet_sad.datasets.base import LaneDataset
-from lanenet_sad.datasets.sampling import BadSampleError, SampleSet, collate, initialize_worker
-from lanenet_sad.datasets.transforms import EvalTransform
+from lanenet_sad.datasets.sampling import initialize_worker
 from lanenet_sad.lanes.lane import LanePrediction
-from lanenet_sad.lanes.view import InputView
+from lanenet_sad.lanes.view import InputView, extract_view
 from lanenet_sad.metrics.base import LaneMetric, Score
-from lanenet_sad.models.interface import LaneSample
 from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.models.normalization import normalize_image
 from lanenet_sad.postprocess.decode import LaneDecoder
 
 
@@ -31,6 +30,7 @@ def predict_dataset(
     num_workers: int = 0,
     max_images: int | None = None,
     faults: list[str] | None = None,
+    part: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[LanePrediction, LanePrediction]]:
     """Decoded lanes and labels of every image, in the dataset's order.
 
@@ -44,12 +44,14 @@ def predict_dataset(
         max_images: stop after the first so many.
         faults: gets one sentence per image that cannot be read. Its lanes count as missed, as the official tools
             count an image without a prediction; where its label cannot be read either, it does not count.
+        part: (rank, world size): which share of the images this process takes.
 
     Yields:
         (prediction, truth) per image, both in pixels of the original image.
     """
-    samples = _ReadableSamples(SampleSet(dataset, EvalTransform(view)))
-    chosen = Subset(samples, range(len(dataset) if max_images is None else min(max_images, len(dataset))))
+    rank, world_size = part
+    num_images = len(dataset) if max_images is None else min(max_images, len(dataset))
+    chosen = Subset(_Images(dataset, view), range(rank, num_images, world_size))
     device = next(network.parameters()).device
     loader = DataLoader(
         chosen,
@@ -66,7 +68,7 @@ def predict_dataset(
                 yield LanePrediction((), bad.truth.image_size, bad.truth.name, bad.truth.row_anchors), bad.truth
         if not readable:
             continue
-        images, _, truths = collate(readable)
+        images, truths = torch.stack([item.view for item in readable]), [item.truth for item in readable]
         with torch.inference_mode():
             output = network(images.to(device, memory_format=torch.channels_last))
         placements = [view.place(truth.image_size) for truth in truths]
@@ -86,47 +88,83 @@ def validate(
     batch_size: int = 8,
     num_workers: int = 0,
     max_images: int | None = None,
-    progress: Callable[[], None] = lambda: None,
+    faults: list[str] | None = None,
 ) -> Score:
-    """The official score of a network on a dataset; it is put into eval mode and left as it was found."""
+    """The official score of a network on a dataset; it is put into eval mode and left as it was found.
+
+    Where several processes train together, each takes its share of the images, and all get the score of all.
+    """
     was_training = network.training
     network.eval()
     pairs = predict_dataset(
-        network, dataset, view, decoder, batch_size=batch_size, num_workers=num_workers, max_images=max_images
+        network,
+        dataset,
+        view,
+        decoder,
+        batch_size=batch_size,
+        num_workers=num_workers,
+        max_images=max_images,
+        faults=faults,
+        part=(distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1),
     )
-    for prediction, truth in islice(pairs, max_images):
+    for prediction, truth in pairs:
         metric.update(prediction, truth)
-        progress()
     network.train(was_training)
-    return metric.compute()
+    return _over_ranks(metric).compute()
+
+
+def _over_ranks(metric: LaneMetric) -> LaneMetric:
+    """What all processes have counted together."""
+    if not distributed.is_initialized():
+        return metric
+    parts: list[Any] = [None] * distributed.get_world_size()
+    distributed.all_gather_object(parts, metric)
+    for other in parts[1:]:
+        parts[0].merge(other)
+    whole: LaneMetric = parts[0]
+    return whole
+
+
+class _Readable(NamedTuple):
+    """An image as the network sees it, and its label."""
+
+    view: Tensor  # (3, H, W) normalised
+    truth: LanePrediction
 
 
 class _Unreadable(NamedTuple):
-    """An image that gave no sample."""
+    """An image that cannot be read; its label stands for an image of the benchmark's usual size, if need be."""
 
     reason: str
     truth: LanePrediction | None
 
 
-class _ReadableSamples(Dataset["LaneSample | _Unreadable"]):
-    """Samples by index; an unreadable image is an item too, so that the rest goes on."""
+class _Images(Dataset["_Readable | _Unreadable"]):
+    """Images and labels by index, without masks; an unreadable image is an item too, so that the rest goes on."""
 
-    def __init__(self, samples: SampleSet) -> None:
-        self.samples = samples
+    def __init__(self, dataset: LaneDataset, view: InputView) -> None:
+        self.dataset, self.view = dataset, view
 
     def __len__(self) -> int:
-        return len(self.samples)
+        return len(self.dataset)
 
-    def __getitem__(self, index: int) -> LaneSample | _Unreadable:
+    def __getitem__(self, index: int) -> _Readable | _Unreadable:
         try:
-            return self.samples[index]
-        except BadSampleError as error:
+            image = self.dataset.image(index)
+            size = (int(image.shape[0]), int(image.shape[1]))
+            cut = extract_view(image, self.view.place(size))
+            return _Readable(normalize_image(cut), self.dataset.label(index, size))
+        except (ValueError, OSError) as error:
+            return _Unreadable(str(error), self._label_of_unreadable(index))
+
+    def _label_of_unreadable(self, index: int) -> LanePrediction | None:
+        for size in (self.dataset.image_size, lambda _: self.dataset.usual_size):
             try:
-                truth = self.samples.dataset.truth(index)
+                return self.dataset.label(index, size(index))
             except (ValueError, OSError):
-                truth = None
-            return _Unreadable(str(error), truth)
+                continue
+        return None
 
 
-def _split_readable(items: list[LaneSample | _Unreadable]) -> tuple[list[LaneSample], list[_Unreadable]]:
-    return [i for i in items if isinstance(i, LaneSample)], [i for i in items if isinstance(i, _Unreadable)]
+def _split_readable(items: list[_Readable | _Unreadable]) -> tuple[list[_Readable], list[_Unreadable]]:
+    return [i for i in items if isinstance(i, _Readable)], [i for i in items if isinstance(i, _Unreadable)]

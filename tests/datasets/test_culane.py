@@ -5,8 +5,8 @@ import pytest
 from factories import make_straight_lane, write_culane_root, write_picture
 
 from lanenet_sad.datasets import CULane
-from lanenet_sad.datasets.images import read_image
 from lanenet_sad.lanes.files import CULaneListEntry, write_culane_lines, write_culane_list
+from lanenet_sad.lanes.images import read_image
 from lanenet_sad.lanes.raster import draw_lanes, label_line_width
 
 

@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 from factories import GREEN, RED, has_color, make_corner_picture
 
-from lanenet_sad.inference.image_files import natural_key, read_image
+from lanenet_sad.inference.image_files import natural_key
+from lanenet_sad.lanes.images import read_image as read_stored_image
+from lanenet_sad.lanes.lane import Image
+
+
+def read_image(path: Path) -> Image:
+    return read_stored_image(path, upright=True)
 
 
 def write_jpeg_with_thumbnail(path: Path) -> bytes:
@@ -73,12 +79,12 @@ def break_png(path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "spoil", "message"),
     [
-        ("b.jpg", break_jpeg, "truncated; its end is missing"),
-        ("b.jpg", lambda path: path.write_bytes(b"\xff\xd8"), "truncated"),
-        ("b.png", break_png, "truncated"),
-        ("b.jpg", lambda path: path.write_bytes(b""), "is empty"),
-        ("b.bmp", lambda path: path.write_text("hello"), "not an image, or a corrupt one"),
-        ("b.png", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50 + b"IEND"), "corrupt"),
+        ("b.jpg", break_jpeg, "cut off or broken after"),
+        ("b.jpg", lambda path: path.write_bytes(b"\xff\xd8"), "cut off"),
+        ("b.png", break_png, "cut off"),
+        ("b.jpg", lambda path: path.write_bytes(b""), "got an empty file"),
+        ("b.bmp", lambda path: path.write_text("hello"), "a broken file or none of these"),
+        ("b.png", lambda path: path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 50 + b"IEND"), "cut off or broken"),
     ],
     ids=["cut-jpeg", "bare-jpeg", "cut-png", "empty", "text", "zeros"],
 )
@@ -86,7 +92,7 @@ def test_broken_images_are_refused(tmp_path: Path, name: str, spoil: Callable[[P
     spoil(tmp_path / name)
     with pytest.raises(ValueError, match=message) as caught:
         read_image(tmp_path / name)
-    assert str(caught.value).startswith(f"{tmp_path / name}: ")
+    assert str(caught.value).startswith(f"Image {tmp_path / name}: ")
 
 
 def test_jpeg_with_thumbnail_is_whole(tmp_path: Path) -> None:

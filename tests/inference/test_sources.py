@@ -43,7 +43,7 @@ def test_corrupt_image_is_skipped_and_named(tmp_path: Path) -> None:
         assert [Path(frame.source).name for frame in source] == ["a.png", "c.png"]
         assert len(source.faults) == 1
         assert source.faults[0].startswith(f"{tmp_path / 'b.jpg'}: ")
-        assert "truncated" in source.faults[0]
+        assert "cut off" in source.faults[0]
         assert len(list(source)) == 2
         assert len(source.faults) == 1  # of the latest iteration, not of both
 
@@ -52,7 +52,7 @@ def test_image_that_vanishes_is_a_fault(tmp_path: Path) -> None:
     write_image(tmp_path / "a.png", make_corner_picture())
     source = ImagesSource([str(tmp_path / "gone.png"), str(tmp_path / "a.png")])
     assert len(list(source)) == 1
-    assert source.faults == [f"{tmp_path / 'gone.png'}: no such image file."]
+    assert source.faults == [f"Image {tmp_path / 'gone.png'}: there is no such file."]
 
 
 # Folders and patterns

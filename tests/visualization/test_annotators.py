@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lanenet_sad.inference.image_files import read_image
 from lanenet_sad.inference.sinks import write_image
+from lanenet_sad.lanes.images import read_image
 from lanenet_sad.lanes.lane import Image, Lane, LanePrediction
 from lanenet_sad.visualization import (
     Annotator,

@@ -22,7 +22,7 @@ from lanenet_sad.lanes.files import (
     write_culane_list,
 )
 from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction
-from lanenet_sad.lanes.tusimple_files import write_tusimple
+from lanenet_sad.lanes.tusimple_files import tusimple_rows, write_tusimple
 
 Layout = Literal["culane", "tusimple"]
 Split = Literal["train", "val", "test"]
@@ -196,6 +196,6 @@ def _truth(job: ImageJob, lanes: Sequence[Lane]) -> LanePrediction:
     """The lanes that the layout can hold: those with a slot."""
     rows = None
     if job.layout == "tusimple":
-        rows = np.unique(np.rint(np.arange(160, 720, 10) * job.image_size[0] / 720))
+        rows = tusimple_rows(job.image_size[0])
     kept = tuple(lane for lane in lanes if lane.slot is not None)
     return LanePrediction(kept, job.image_size, job.name, row_anchors=rows)

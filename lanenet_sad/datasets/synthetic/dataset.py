@@ -9,7 +9,7 @@ from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.render import render_scene, scene_lanes
 from lanenet_sad.datasets.synthetic.scene import draw_scene
-from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.lane import Image, LanePrediction
 
 
 @final
@@ -60,8 +60,12 @@ class Synthetic(LaneDataset):
         self._number(index)
         return self.size
 
-    def truth(self, index: int) -> LanePrediction:
-        """All labelled lines of a picture; nothing is rendered."""
+    def image(self, index: int) -> Image:
+        """The rendered picture alone."""
+        return self.load(index).image
+
+    def label(self, index: int, image_size: tuple[int, int]) -> LanePrediction:
+        """All labelled lines of a picture, which is always of `size`; nothing is rendered."""
         number = self._number(index)
         lanes = scene_lanes(
             self.seed, number, image_size=self.size, difficulty=self.difficulty, num_lanes=self.num_lanes

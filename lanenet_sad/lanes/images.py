@@ -1,4 +1,4 @@
-"""Image and mask files of datasets: their size without decoding, and decoding with every defect named."""
+"""Image and mask files: their size without decoding, and decoding with every defect named."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from lanenet_sad.lanes.lane import IGNORE_INDEX, Image, IntMask
 
 # Labels are in the pixels that a file stores. OpenCV would turn pictures by their EXIF orientation; the official
-# tools of the benchmarks read images without it, and so do we, everywhere in datasets.
+# tools of the benchmarks read images without it, and so do we in datasets; people's own photos are turned upright.
 _STORED = cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
@@ -39,11 +39,13 @@ def image_size(path: str | Path) -> tuple[int, int]:
     return size
 
 
-def read_image(path: str | Path, *, min_size: tuple[int, int] | None = None) -> Image:
-    """A picture as stored: its EXIF orientation is not applied, since labels are in stored pixels.
+def read_image(path: str | Path, *, min_size: tuple[int, int] | None = None, upright: bool = False) -> Image:
+    """A picture of any depth and channels as RGB: grey gets three equal channels, alpha is dropped, 16 bits become 8.
 
     Args:
         path: of the file.
+        upright: turn it as its EXIF orientation says, as a viewer shows it. Off in datasets, since labels are in
+            stored pixels.
         min_size: (height, width) that is enough. A JPEG is then decoded at a half, a quarter or an eighth of its
             size where the result is no smaller and the division leaves no rest, so that coordinates scale by
             exactly that factor.
@@ -60,7 +62,8 @@ def read_image(path: str | Path, *, min_size: tuple[int, int] | None = None) -> 
     flag = cv2.IMREAD_COLOR
     if min_size is not None and data.startswith(_JPEG_START):
         flag = _REDUCED.get(_reduction(_size_in_header(data), min_size), flag)
-    return np.asarray(cv2.cvtColor(_decode(data, flag, path), cv2.COLOR_BGR2RGB), dtype=np.uint8)
+    bgr = _decode(data, flag if upright else flag | _STORED, path)
+    return np.ascontiguousarray(cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def read_lane_mask(path: str | Path, size: tuple[int, int], num_lanes: int) -> IntMask:
@@ -79,7 +82,7 @@ def read_lane_mask(path: str | Path, size: tuple[int, int], num_lanes: int) -> I
         ValueError: the mask is broken, in colour, of another size, or has values that are no slot.
     """
     path = Path(path)
-    mask = _decode(_read_bytes(path), cv2.IMREAD_UNCHANGED, path)
+    mask = _decode(_read_bytes(path), cv2.IMREAD_UNCHANGED | _STORED, path)
     if mask.ndim == 3:
         if mask.shape[2] != 3 or (mask != mask[..., :1]).any():
             raise ValueError(f"Lane mask {path}: expected a greyscale image of slot numbers, got one in colour.")
@@ -112,9 +115,11 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
         with path.open("rb") as file:
             return file.read(limit)
     except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileNotFoundError(f"Image {path}: there is no such file. Check the dataset's root folder.") from error
+        raise FileNotFoundError(f"Image {path}: there is no such file.") from error
     except IsADirectoryError as error:
         raise ValueError(f"Image {path}: expected an image file, got a folder.") from error
+    except OSError as error:
+        raise ValueError(f"Image {path}: cannot be read: {error.strerror}.") from error
 
 
 def _decode(data: bytes, flag: int, path: Path) -> Image:
@@ -124,7 +129,7 @@ def _decode(data: bytes, flag: int, path: Path) -> Image:
     if _is_cut_off(data):
         raise ValueError(f"Image {path}: the file is cut off or broken after {len(data)} bytes; copy it again.")
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag | _STORED)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:
         raise ValueError(f"Image {path}: expected a picture that OpenCV can read ({error.err}).") from error
     if image is None:

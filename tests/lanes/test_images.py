@@ -7,7 +7,7 @@ from factories import make_picture, write_picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lanenet_sad.datasets.images import image_size, read_image, read_lane_mask, resize_mask
+from lanenet_sad.lanes.images import image_size, read_image, read_lane_mask, resize_mask
 
 SUFFIXES = [".jpg", ".png", ".bmp"]
 

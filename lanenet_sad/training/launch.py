@@ -1,0 +1,79 @@
+"""Fabric over the devices of a run, and what its processes have to agree on."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Any
+
+import torch
+from lightning_fabric import Fabric
+from torch.optim import Optimizer
+
+from lanenet_sad.training.learner import Learner
+from lanenet_sad.training.options import Runtime
+from lanenet_sad.training.schedule import Schedule
+
+
+def launch(runtime: Runtime) -> Fabric:
+    """Fabric over the devices asked for, or over the processes that torchrun has started.
+
+    Raises:
+        ValueError: such a device or precision is not to be had here.
+    """
+    world_size, local = (int(os.environ.get(name, "0")) for name in ("WORLD_SIZE", "LOCAL_WORLD_SIZE"))
+    devices, nodes = (local, world_size // local) if world_size and local else (runtime.devices, 1)
+    try:
+        fabric = Fabric(
+            accelerator=runtime.accelerator,
+            devices=devices,
+            num_nodes=nodes,
+            # A loss of weight 0 leaves its branch of the network without a gradient.
+            strategy="ddp_find_unused_parameters_true" if devices * nodes > 1 else "auto",
+            precision=runtime.precision,  # type: ignore[arg-type]
+        )
+        fabric.launch()
+    except (RuntimeError, ImportError) as error:
+        raise ValueError(f"Runtime {runtime.accelerator} x {devices}, {runtime.precision}: {error}") from error
+    return fabric
+
+
+def any_rank(fabric: Fabric, flag: bool) -> bool:
+    """Whether any process says so: all must leave the loop at the same step."""
+    if fabric.world_size == 1:
+        return flag
+    total = fabric.all_reduce(torch.tensor(float(flag), device=fabric.device), reduce_op="sum")
+    return bool(total > 0)  # type: ignore[operator]
+
+
+def run_settings(
+    fabric: Fabric,
+    learner: Learner,
+    optimizer: Optimizer,
+    schedule: Schedule,
+    *,
+    seed: int,
+    batch_size: int,
+    accumulate: int,
+) -> dict[str, Any]:
+    """What a resumed run must have in common with the one before, or it would not be the same run.
+
+    Warns of distillation that never acts.
+    """
+    methods = [type(method).__name__ for method in learner.methods()]
+    if methods and schedule.start >= schedule.max_steps:
+        warnings.warn(
+            f"Distillation ({', '.join(methods)}) starts at step {schedule.start}, and training ends at "
+            f"{schedule.max_steps}: it never acts. Set schedule.distillation_start.",
+            stacklevel=3,
+        )
+    return {
+        "seed": seed,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "world_size": fabric.world_size,
+        "learning_rate": [group["lr"] for group in optimizer.param_groups],
+        "max_steps": schedule.max_steps,
+        "distillation": methods,
+        "distillation_start": schedule.start,
+    }
