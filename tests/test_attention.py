@@ -1,9 +1,11 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
 
-from lanenet_sad.attention import attention
+from lanenet_sad.attention import attention, column_titles
 from lanenet_sad.distillation.attention_map import attention_map
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.sources import open_source
@@ -53,9 +55,37 @@ def test_a_video_gives_a_video_and_maps_of_the_frames_taken(tmp_path, pair):
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"titles": ("one", "two", "three")}, "titles: expected one per checkpoint"), ({"every": 0}, "every")],
+    [
+        ({"titles": ("one", "two", "three")}, "titles: expected one per checkpoint"),
+        ({"titles": ("one", "one")}, "titles: expected different ones"),
+        ({"every": 0}, "every"),
+    ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, pair, options, message):
     write_picture(tmp_path / "road.png", make_picture((64, 160)))
     with pytest.raises(ValueError, match=message):
         look(tmp_path / "road.png", tmp_path, pair, **options)
+
+
+@pytest.mark.parametrize(
+    ("paths", "titles"),
+    [
+        ((), ("shipped weights",)),
+        (("a/best.pt", "a/last.pt"), ("best", "last")),
+        (("a/run/best.pt", "b/run/best.pt"), ("a/run/best", "b/run/best")),
+        (("a/best.pt", "a/best.pt"), ("best 1", "best 2")),
+    ],
+    ids=["none", "stems", "folders", "same"],
+)
+def test_column_titles_tell_checkpoints_apart(paths, titles):
+    assert column_titles(tuple(Path(path) for path in paths)) == titles
+
+
+def test_pictures_of_one_stem_keep_their_suffix(tmp_path, pair):
+    for suffix in ("jpg", "png"):
+        write_picture(tmp_path / "photos" / f"road.{suffix}", make_picture((64, 160)))
+    look(tmp_path / "photos", tmp_path, pair[:1])
+    assert {path.name for path in (tmp_path / "out").glob("*.png")} == {
+        "road.jpg.attention.png",
+        "road.png.attention.png",
+    }

@@ -19,10 +19,12 @@ def weights(tmp_path_factory) -> Path:
 
 
 def said(capsys, *words: object, code: int = 2) -> str:
-    """Run the command line and return what it said on stderr; it must be short and without a traceback."""
+    """Run the command line and return what it said on stderr: one sentence, maybe with a reason on a second line."""
     assert main([str(word) for word in words]) == code
     error = capsys.readouterr().err
     assert "Traceback" not in error
+    assert 0 < len(error.strip().splitlines()) <= 2, error
+    assert len(error) < 600, error
     return error
 
 
@@ -76,7 +78,7 @@ def test_a_broken_picture_among_others(capsys, tmp_path, weights, damage):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        pytest.param("not json", "train_labels", id="not-json"),
+        pytest.param("not json", "expected a JSON object, got 'not json'", id="not-json"),
         pytest.param(json.dumps({"raw_file": "../../etc/passwd", "lanes": [], "h_samples": []}), "passwd", id="climbs"),
         pytest.param(json.dumps({"lanes": [], "h_samples": []}), "raw_file", id="no-raw-file"),
     ],
@@ -87,7 +89,7 @@ def test_a_tusimple_line_that_is_wrong(capsys, tmp_path, line, message):
     words = train_words(tmp_path, tmp_path / "run", "--benchmark", "tusimple", "--canvas-width", "null")
     error = said(capsys, *words)
     assert "label_data_0313.json, line 1" in error
-    assert message.replace("train_labels", "") in error
+    assert message in error
 
 
 @pytest.mark.parametrize("content", [b"", b"this is text, not a video"], ids=["zero-bytes", "text"])
@@ -106,6 +108,25 @@ def test_a_video_that_breaks_in_the_middle(capsys, tmp_path, weights):
     assert (tmp_path / "out/clip.mp4").is_file()
 
 
+def test_a_broken_video_in_attention(capsys, tmp_path, weights):
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips/a.mp4").write_bytes(b"text")
+    write_video(tmp_path / "clips/b.mp4", num_frames=2)
+    words = ["attention", tmp_path / "clips", "--out", tmp_path / "out", "--weights", weights, "--no-progress"]
+    assert "a.mp4: not a readable video" in said(capsys, *words)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"b.attention.mp4", "b.attention.npz"}
+
+
+def test_a_cut_image_in_evaluation_with_worker_processes(capsys, tmp_path, weights):
+    root = write_culane_root(tmp_path / "culane")
+    picture = root / "clip/00001.jpg"
+    picture.write_bytes(picture.read_bytes()[:-30])
+    words = ["evaluate", "culane", "--root", root, "--weights", weights, "--split", "train", "--canvas-width", "1640"]
+    error = said(capsys, *words, "--out", tmp_path / "out", "--num-workers", "2", "--no-progress")
+    assert str(picture) in error
+    assert len(list((tmp_path / "out/predictions").rglob("*.lines.txt"))) == 3
+
+
 def test_one_bad_video_does_not_stop_the_others(capsys, tmp_path, weights):
     write_video(tmp_path / "clips/b.mp4", num_frames=3)
     (tmp_path / "clips/a.mp4").write_bytes(b"")
@@ -121,7 +142,7 @@ def test_weights_of_another_lane_count(capsys, tmp_path):
     error = said(
         capsys, "evaluate", "culane", "--root", root, "--weights", six, "--split", "train", "--out", tmp_path / "e"
     )
-    assert "expected an image, a mask and 6 existence flags" in error
+    assert f"Weights {six}: this network has 6 lane slots." in error
 
 
 def test_an_input_size_that_is_no_multiple_of_8(capsys, tmp_path):
@@ -162,6 +183,7 @@ def test_an_output_folder_that_cannot_be_written(capsys, tmp_path, weights, verb
     [
         pytest.param(["--batch-size", "many"], "batch_size", id="no-number"),
         pytest.param(["--colour", "red"], "--colour", id="no-such-option"),
+        pytest.param(["--weights"], "--weights: expected a value", id="no-value"),
         pytest.param(["--batch-size", "0"], "batch_size: expected at least 1", id="zero-batch"),
         pytest.param(["--threshold", "7"], "threshold: expected a probability", id="threshold"),
     ],

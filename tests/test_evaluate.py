@@ -6,6 +6,7 @@ from factories import write_culane_root, write_weights
 
 from lanenet_sad.evaluate import evaluate
 from lanenet_sad.metrics.culane import CULaneMetric, score_culane_files
+from lanenet_sad.metrics.tusimple import score_tusimple_files
 
 
 @pytest.fixture(scope="module")
@@ -79,3 +80,35 @@ def test_tusimple_has_no_canvas(tmp_path, weights):
         evaluate("tusimple", root=tmp_path, weights=weights, out=tmp_path / "out")
     with pytest.raises(ValueError, match="no split 'holiday'"):
         evaluate("tusimple", root=tmp_path, weights=weights, out=tmp_path / "out", split="holiday")
+
+
+def test_labels_alone_decide_not_masks(tmp_path, weights):
+    root = write_culane_root(tmp_path / "culane")
+    whole = score(root, tmp_path / "whole", weights)
+    (root / "laneseg_label_w16/clip").mkdir(parents=True)
+    (root / "laneseg_label_w16/clip/00000.png").write_bytes(b"no mask at all")
+    (root / "clip/00001.lines.txt").unlink()
+    result = score(root, tmp_path / "out", weights)
+    assert result.faults == ()
+    assert result.score.totals[0.5].tp + result.score.totals[0.5].fn == 4  # a missing label file has no lanes
+    total, found = result.score.totals[0.5], whole.score.totals[0.5]
+    assert total.tp + total.fp == found.tp + found.fp  # and what the network sees there counts
+
+
+@pytest.mark.parametrize("option", [{"max_images": 0}, {"batch_size": 0}, {"num_workers": -1}], ids=str)
+def test_options_that_make_no_sense_are_refused(tmp_path, weights, option):
+    with pytest.raises(ValueError, match=next(iter(option))):
+        score(tmp_path, tmp_path / "out", weights, **option)
+
+
+def test_a_missing_tusimple_image_stays_in_the_file_as_missed(tmp_path):
+    six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
+    label = {"raw_file": "clips/1/20.jpg", "lanes": [[300] * 56], "h_samples": list(range(160, 720, 10))}
+    (tmp_path / "test_label.json").write_text(json.dumps(label) + "\n")
+    result = evaluate(
+        "tusimple", root=tmp_path, weights=six, out=tmp_path / "out", num_workers=0, device="cpu", progress=False
+    )
+    assert len(result.faults) == 1
+    again = score_tusimple_files(tmp_path / "test_label.json", result.prediction_paths[0])
+    assert (again.accuracy, again.false_negatives, again.num_images) == (0.0, 1.0, 1)
+    assert str(again) == str(result.score)

@@ -1,4 +1,8 @@
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import cv2
@@ -9,6 +13,7 @@ from factories import make_picture, write_picture, write_video, write_weights
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.sources import open_source
 from lanenet_sad.lanes.files import read_culane_lines
+from lanenet_sad.metrics.tusimple import score_tusimple_files
 from lanenet_sad.predict import predict
 
 
@@ -81,6 +86,7 @@ def test_batches_change_nothing(tmp_path, weights):
     for batch_size in (1, 4):
         find(tmp_path / "drive.mp4", tmp_path / str(batch_size), weights, batch_size=batch_size)
     one, four = (read_lines(tmp_path / size / "drive.lanes.jsonl") for size in ("1", "4"))
+    assert all(line["lanes"] for line in one)
     for single, batched in zip(one, four, strict=True):
         for lane, other in zip(single["lanes"], batched["lanes"], strict=True):
             np.testing.assert_allclose(lane["points"], other["points"], atol=0.05)
@@ -91,6 +97,7 @@ def test_culane_files_hold_the_same_lanes(tmp_path, weights):
     find(tmp_path / "photos", tmp_path / "out", weights, format="culane")
     (line,) = read_lines(tmp_path / "out" / "lanes.jsonl")
     lanes = read_culane_lines(tmp_path / "out" / "road.lines.txt")
+    assert len(lanes) == 4
     for lane, written in zip(lanes, line["lanes"], strict=True):
         np.testing.assert_allclose(lane.points, written["points"], atol=0.006)
 
@@ -103,6 +110,8 @@ def test_tusimple_files_sample_the_benchmarks_rows(tmp_path, weights):
     assert content["raw_file"] == "road.jpg"
     assert content["h_samples"] == list(range(160, 720, 10))
     assert all(len(lane) == 56 for lane in content["lanes"])
+    files = [tmp_path / "out" / "photos.tusimple.json"] * 2
+    assert score_tusimple_files(*files).accuracy == 1.0  # a slow first picture does not cost the score
 
 
 @pytest.mark.parametrize("size", [(590, 1640), (720, 1280), (768, 480), (100, 800), (33, 47)], ids=str)
@@ -110,6 +119,7 @@ def test_any_size_and_aspect_is_taken(size, weights):
     predictor = Predictor.from_weights(weights, device="cpu", threshold=0.0)
     (prediction,) = predictor([make_picture(size)])
     assert prediction.image_size == size
+    assert len(prediction.lanes) == (4 if size[0] > 40 else len(prediction.lanes))
     for lane in prediction.lanes:
         assert lane.points[:, 0].min() >= -0.5
         assert lane.points[:, 0].max() <= size[1] - 0.5
@@ -125,9 +135,68 @@ def test_an_unsure_network_finds_nothing(tmp_path):
 def test_the_original_is_never_drawn_over(tmp_path, weights):
     write_picture(tmp_path / "road.png", make_picture((64, 160)))
     before = (tmp_path / "road.png").read_bytes()
-    with pytest.raises(ValueError, match="is the input itself"):
+    with pytest.raises(ValueError, match="is an input itself"):
         find(tmp_path / "road.png", tmp_path, weights)
     assert (tmp_path / "road.png").read_bytes() == before
+    assert not (tmp_path / "lanes.jsonl").exists()
+
+
+def test_a_video_beside_another_of_its_name_is_not_overwritten(tmp_path, weights):
+    write_video(tmp_path / "clips" / "drive.mkv", num_frames=2)
+    other = write_video(tmp_path / "clips" / "drive.mp4", num_frames=3)
+    before = other.read_bytes()
+    with pytest.raises(ValueError, match=r"drive\.mp4 is an input itself"):
+        find(tmp_path / "clips", tmp_path / "clips", weights)
+    assert other.read_bytes() == before
+
+
+def test_results_inside_the_source_are_not_read_again(tmp_path, weights):
+    write_picture(tmp_path / "photos" / "road.jpg", make_picture((64, 160)))
+    for _ in range(2):
+        assert find(tmp_path / "photos", tmp_path / "photos" / "out", weights).num_frames == 1
+
+
+def test_nothing_readable_leaves_earlier_results(tmp_path, weights):
+    picture = tmp_path / "road.jpg"
+    write_picture(picture, make_picture((64, 160)))
+    find(picture, tmp_path / "out", weights)
+    before = (tmp_path / "out" / "lanes.jsonl").read_text()
+    picture.write_bytes(b"")
+    assert len(find(picture, tmp_path / "out", weights).faults) == 1
+    assert (tmp_path / "out" / "lanes.jsonl").read_text() == before
+
+
+def test_two_images_with_one_culane_name_are_reported(tmp_path, weights):
+    for suffix in ("jpg", "png"):
+        write_picture(tmp_path / "photos" / f"road.{suffix}", make_picture((64, 160)))
+    (fault,) = find(tmp_path / "photos", tmp_path / "out", weights, format="culane").faults
+    assert "road.png: CULane's name for its lanes" in fault
+
+
+@pytest.mark.parametrize("verb", ["predict", "attention"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_a_signal_keeps_the_finished_part(tmp_path, weights, verb, number):
+    clip = write_video(tmp_path / "drive.mp4", num_frames=3000)
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "lanenet_sad", verb, str(clip), "--out", str(out), "--weights", str(weights)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and sum(path.stat().st_size for path in out.glob(".*")) < 20_000:
+        time.sleep(0.05)
+    process.send_signal(number)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130, error
+    assert "Traceback" not in error
+    assert "interrupted" in error
+    with open_source(str(next(out.glob("*.mp4")))) as source:
+        num_frames = sum(1 for _ in source)
+        assert source.faults == []
+    assert 0 < num_frames < 3000
+    if verb == "predict":
+        assert num_frames - len(read_lines(out / "drive.lanes.jsonl")) in (0, 1)
+    else:
+        with np.load(out / "drive.attention.npz") as maps:
+            assert len(maps) // 4 in (num_frames, num_frames - 1)
+    assert not list(out.glob(".*"))
 
 
 @pytest.mark.parametrize("device", ["cuda", "mps", "tpu"])

@@ -245,7 +245,7 @@ def test_interrupted_lanes_keep_their_lines(tmp_path: Path, error_type: type[Bas
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_lanes_that_fail_before_the_first_line_leave_the_old_file(tmp_path: Path) -> None:
+def test_lanes_without_a_line_leave_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "lanes.jsonl"
     path.write_text("old\n")
     with pytest.raises(RuntimeError, match="no network"), LanesJsonl(path):
@@ -253,4 +253,4 @@ def test_lanes_that_fail_before_the_first_line_leave_the_old_file(tmp_path: Path
     assert path.read_text() == "old\n"
     with LanesJsonl(path):
         pass
-    assert path.read_text() == ""  # a run that found nothing to do is a result
+    assert path.read_text() == "old\n"  # nothing could be read: that is no reason to lose what was there

@@ -42,7 +42,7 @@ def test_corrupt_image_is_skipped_and_named(tmp_path: Path) -> None:
     with open_source(str(tmp_path)) as source:
         assert [Path(frame.source).name for frame in source] == ["a.png", "c.png"]
         assert len(source.faults) == 1
-        assert source.faults[0].startswith(f"{tmp_path / 'b.jpg'}: ")
+        assert source.faults[0].startswith(f"Image {tmp_path / 'b.jpg'}: ")
         assert "cut off" in source.faults[0]
         assert len(list(source)) == 2
         assert len(source.faults) == 1  # of the latest iteration, not of both

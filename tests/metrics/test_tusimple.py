@@ -1,5 +1,6 @@
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -186,7 +187,14 @@ def test_merged_parts_equal_the_whole() -> None:
         (left if number == 0 else right).update(prediction, truth)
     left.merge(right)
     assert left.compute() == whole.compute()
-    assert left.compute().num_images == 3
+    assert left.compute().num_images == 1  # three predictions of one frame: the official tool counts names
+
+
+def test_frames_without_a_name_count_one_by_one() -> None:
+    truth, metric = replace(frame(straight(300)), name=""), TuSimpleMetric()
+    for _ in range(3):
+        metric.update(truth, truth)
+    assert metric.compute().num_images == 3
 
 
 def test_written_predictions_score_as_in_memory(tmp_path: Path) -> None:
