@@ -2,6 +2,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# For example PIP_ARGS="--extra-index-url https://download.pytorch.org/whl/cpu" where PyPI's torch would bring CUDA.
+PIP_ARGS ?=
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
 .PHONY: demo test test-all lint clean
@@ -23,11 +25,11 @@ lint: $(VENV)/.installed-dev
 
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(PIP) install --constraint constraints.txt --editable .
+	$(PIP) install $(PIP_ARGS) --constraint constraints.txt --editable .
 	touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed
-	$(PIP) install --constraint constraints.txt --editable ".[dev]"
+	$(PIP) install $(PIP_ARGS) --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
 clean:

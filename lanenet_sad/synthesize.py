@@ -123,9 +123,7 @@ def synthesize(
     started = perf_counter()
     root = Path(out)
     counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
-    _check(counts, layout, drives, drive_frames, num_workers)
-    if num_lanes is not None and num_lanes < 1:
-        raise ValueError(f"synthesize: expected num_lanes of at least 1, got {num_lanes}.")
+    _check(counts, layout, drives, drive_frames, num_workers, num_lanes)
     settings = {
         "renderer": RENDERER_VERSION,
         "layout": layout,
@@ -171,7 +169,14 @@ class _WrittenDrive:
     was_there: bool
 
 
-def _check(counts: dict[Split, int], layout: Layout, drives: int, drive_frames: int, num_workers: int) -> None:
+def _check(
+    counts: dict[Split, int],
+    layout: Layout,
+    drives: int,
+    drive_frames: int,
+    num_workers: int,
+    num_lanes: int | None,
+) -> None:
     if layout not in get_args(Layout):
         raise ValueError(f"synthesize: expected layout {' or '.join(get_args(Layout))}, got {layout!r}.")
     numbers = {**{f"num_{split}": count for split, count in counts.items()}, "drives": drives}
@@ -182,6 +187,8 @@ def _check(counts: dict[Split, int], layout: Layout, drives: int, drive_frames: 
         raise ValueError("synthesize: nothing to do, as num_train, num_val, num_test and drives are all 0.")
     if drive_frames < 1:
         raise ValueError(f"synthesize: expected drive_frames of 1 or more, got {drive_frames}.")
+    if num_lanes is not None and num_lanes < 1:
+        raise ValueError(f"synthesize: expected num_lanes of 1 or more, got {num_lanes}.")
 
 
 def _holds_same_set(root: Path, settings: dict[str, Any]) -> bool:

@@ -82,7 +82,7 @@ def test_the_commands_of_the_other_blocks_are_what_make_and_pip_run():
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for line in fenced("bash", "Two commands").splitlines():
         assert f"\n{line.split()[1]}:" in makefile
-    assert "install --constraint constraints.txt" in makefile
+    assert "install $(PIP_ARGS) --constraint constraints.txt" in makefile
     pinned = (PROJECT / "constraints.txt").read_text(encoding="utf-8")
     display = re.search(r"opencv-python==(\S+)", fenced("bash", "Install"))
     assert display
@@ -94,3 +94,8 @@ def test_every_file_the_readme_points_to_is_there():
     for target in re.findall(r"\]\(([^)#]+)\)", README):
         if not target.startswith("https://"):
             assert (PROJECT / target).is_file(), target
+
+
+def test_every_figure_is_filled_in():
+    assert "DEMO_" not in README
+    assert re.search(r"seed 0, commit [0-9a-f]{7}", README)

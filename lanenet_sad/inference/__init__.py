@@ -1,1 +1,1 @@
-"""inference"""
+"""Pictures in, results out: sources, sinks, and the predictor between them."""

@@ -1,1 +1,1 @@
-"""postprocess"""
+"""From what a network says to lanes in the pixels of a picture."""
