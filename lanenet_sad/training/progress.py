@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import sys
 import threading
 from types import FrameType, TracebackType
 from typing import Any
@@ -82,4 +82,5 @@ class StopRequest:
         if self.requested:
             raise KeyboardInterrupt
         self.requested = True
-        print("\nstopping after this step; press Ctrl-C again to stop at once", file=sys.stderr)
+        # Not `print`: the signal may arrive while something else is being printed.
+        os.write(2, b"\nstopping after this step; press Ctrl-C again to stop at once\n")
