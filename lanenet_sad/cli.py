@@ -195,6 +195,10 @@ def help_text(parser: Any, function: Callable[..., Any]) -> str:
     """Jsonargparse's help in the spelling that `normalize_words` accepts."""
     text = re.sub(r"(?<![\w.])--[\w.]+", lambda match: match[0].replace("_", "-"), parser.format_help())
     text = text.replace(" {true,false}", "").replace(" [ITEM,...]", " ITEM ...")
+    text = re.sub(r"<class '(\w+)'>", r"\1", text)
+    for name in re.findall(r"--([\w.-]+)(?:(?!\n +--)[\s\S])*?\(type: bool,\s+default:\s+True\)", text):
+        owner, dot, last = name.rpartition(".")
+        text = re.sub(rf"--{re.escape(name)}(?![\w.-])", f"--{owner}{dot}no-{last}", text)
     for name in positional_names(function):
         option = f"--{name.replace('_', '-')} {name.upper()}"
         text = text.replace(f"[{option}]", name.upper()).replace(option, name.upper())

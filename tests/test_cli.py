@@ -93,6 +93,14 @@ def test_help_of_every_verb_uses_the_spelling_that_works(verb, capsys):
     assert not any("_" in word.split("=")[0] for word in text.split() if word.startswith("--"))
 
 
+def test_help_shows_a_flag_as_it_is_used(capsys):
+    with pytest.raises(SystemExit):
+        cli.main(["predict", "--help"])
+    words = capsys.readouterr().out.split()
+    assert {"--no-progress", "--show", "SOURCE"} <= set(words)
+    assert "--progress" not in words
+
+
 def test_overview_names_every_verb(capsys):
     assert cli.main(["--help"]) == 0
     assert set(cli.VERBS) <= set(capsys.readouterr().out.split())
