@@ -147,10 +147,7 @@ def train(
     plain = optimizer([p for p in learner.parameters() if p.requires_grad])
     ema = WeightAverage(model, ema_decay) if ema_decay else None
     settings = run_settings(fabric, learner, plain, schedule, seed=seed, batch_size=batch_size, accumulate=accumulate)
-    progress = Progress()
-    if resume:
-        progress, scaler = resume_checkpoint(out / "last.pt", learner, plain, ema, settings)
-        fabric.strategy.precision.load_state_dict(scaler)
+    progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)
     wrapped, wrapped_optimizer = fabric.setup(learner, plain)
@@ -160,10 +157,29 @@ def train(
     keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
+    return _summary(run, [*data.faults, *faults])
+
+
+def _resumed(
+    fabric: Fabric,
+    out: Path,
+    learner: Learner,
+    optimizer: Optimizer,
+    ema: WeightAverage | None,
+    settings: dict[str, Any],
+) -> Progress:
+    """Fill everything from `last.pt`."""
+    progress, scaler = resume_checkpoint(out / "last.pt", learner, optimizer, ema, settings)
+    fabric.strategy.precision.load_state_dict(scaler)
+    return progress
+
+
+def _summary(run: _Run, faults: list[str]) -> TrainingSummary:
+    progress = run.keeper.progress
     share = run.last_diagnostics.get("distillation_gradient_share")
     rate = run.images_seen / run.seconds if run.seconds else 0.0
-    unreadable = tuple(dict.fromkeys([*data.faults, *faults]))
-    return TrainingSummary(out, progress.step, progress.best_score, rate, share, unreadable)
+    unreadable = tuple(dict.fromkeys(faults))
+    return TrainingSummary(run.keeper.output_dir, progress.step, progress.best_score, rate, share, unreadable)
 
 
 def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed: int) -> Iterable[Any]:
