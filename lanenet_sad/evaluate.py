@@ -18,7 +18,7 @@ from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric, Score
 from lanenet_sad.metrics.culane import CULaneMetric
 from lanenet_sad.postprocess.decode import LaneDecoder
-from lanenet_sad.training.validation import predict_dataset
+from lanenet_sad.training.validation import predict_dataset, warn_of_other_size
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weig
         if num_lanes == kind.num_lanes:
             raise
         raise ValueError(f"{error} Weights {weights}: this network has {num_lanes} lane slots.") from error
-    if num_lanes != kind.num_lanes:
+    if num_lanes != kind.num_lanes and predictor.card.history.get("benchmark") != kind.name:
         message = f"Weights {weights}: the network has {num_lanes} lane slots, {kind.name} has {kind.num_lanes}."
         warnings.warn(message, stacklevel=3)
     return dataset
@@ -127,24 +127,14 @@ def _scored(
     pairs: Iterator[tuple[LanePrediction, LanePrediction]], metric: LaneMetric, categories: dict[str, str]
 ) -> Iterator[LanePrediction]:
     """Feed the metric; pass the predictions on."""
-    told = False
-    for prediction, truth in pairs:
+    for number, (prediction, truth) in enumerate(pairs):
+        if number == 0:
+            warn_of_other_size(metric, truth)
         if isinstance(metric, CULaneMetric):
-            if metric.canvas_width is None and truth.image_size != metric.canvas_size and not told:
-                warnings.warn(_other_size(truth, metric.canvas_size), stacklevel=2)
-                told = True
             metric.update(prediction, truth, category=categories.get(truth.name.lstrip("/")))
         else:
             metric.update(prediction, truth)
         yield prediction
-
-
-def _other_size(truth: LanePrediction, canvas: tuple[int, int]) -> str:
-    sizes = [f"{height}x{width}" for height, width in (truth.image_size, canvas)]
-    return (
-        f"{truth.name} is {sizes[0]} pixels, and lanes are drawn on the benchmark's {sizes[1]} canvas, "
-        f"as the official tool does. For your own images give --canvas-width {canvas[1]}."
-    )
 
 
 def _described(benchmark: str, split: str, predictor: Predictor, decoder: LaneDecoder) -> dict[str, object]:

@@ -102,13 +102,15 @@ def has_color(image: Image, x: float, y: float, color: tuple[int, int, int]) -> 
     return bool(np.abs(pixel - color).max() < 45)
 
 
-def write_weights(path: Path, *, num_lanes: int = 4, belief: float = 20.0, seed: int = 0) -> Path:
+def write_weights(
+    path: Path, *, num_lanes: int = 4, belief: float = 20.0, seed: int = 0, benchmark: str = "culane"
+) -> Path:
     """A weight file of an untrained ENet that looks at 32x64 pixels and believes in every lane, or in none."""
     torch.manual_seed(seed)
     network = enet(num_lanes=num_lanes)
     last = [module for module in network.existence_head.modules() if isinstance(module, torch.nn.Linear)][-1]
     torch.nn.init.constant_(last.bias, belief)
-    card = NetworkCard(network.recipe, InputView((32, 64), aspect=2.5), {"benchmark": "culane"})
+    card = NetworkCard(network.recipe, InputView((32, 64), aspect=2.5), {"benchmark": benchmark})
     save_weights(path, network, card)
     return path
 

@@ -112,3 +112,11 @@ def test_a_missing_tusimple_image_stays_in_the_file_as_missed(tmp_path):
     again = score_tusimple_files(tmp_path / "test_label.json", result.prediction_paths[0])
     assert (again.accuracy, again.false_negatives, again.num_images) == (0.0, 1.0, 1)
     assert str(again) == str(result.score)
+
+
+def test_a_network_for_another_benchmark_is_pointed_out(tmp_path):
+    root = write_culane_root(tmp_path / "culane")
+    (root / "list/test.txt").write_text("/clip/00000.jpg\n")
+    six = write_weights(tmp_path / "six.safetensors", num_lanes=6, benchmark="tusimple")
+    with pytest.warns(UserWarning, match="the network has 6 lane slots, culane has 4"):
+        score(root, tmp_path / "out", six, split="test")

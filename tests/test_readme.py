@@ -78,6 +78,16 @@ def test_commands_for_the_benchmarks(workplace, monkeypatch):
     assert json.loads(written.read_text())["raw_file"] == "clips/test_label/20.jpg"
 
 
+def test_commands_for_own_roads(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    root = write_culane_root(workplace / "data" / "own", sizes=((360, 640), (720, 1280), (90, 200)))
+    for split in ("train", "val"):
+        write_culane_list(root / f"list/{split}_gt.txt", [CULaneListEntry(f"/clip/{n:05d}.jpg") for n in range(3)])
+    small = "--schedule.max-steps 3 --batch-size 1 --runtime.num-workers 0"
+    run_lines(fenced("bash", "Your own roads"), {"train": small, "evaluate": "--num-workers 0"})
+    assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3
+
+
 def test_the_commands_of_the_other_blocks_are_what_make_and_pip_run():
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for line in fenced("bash", "Two commands").splitlines():

@@ -220,7 +220,7 @@ def test_an_unreadable_validation_image_is_reported(tmp_path):
     (broken / "list/good_gt.txt").write_text((broken / "list/train_gt.txt").read_text().splitlines()[0] + "\n")
     picture = sorted(broken.rglob("*.jpg"))[1]
     picture.write_bytes(b"")
-    summary = run(broken, tmp_path / "run", steps=2, train_split="good", val_split="train")
+    summary = run(broken, tmp_path / "run", steps=2, train_split="good", val_split="train", canvas_width=1640)
     assert len(summary.faults) == 1
     assert picture.name in summary.faults[0]
 
@@ -235,7 +235,7 @@ def test_sad_is_logged_alive_in_every_precision(root, tmp_path, precision, optio
 
 
 def test_validation_keeps_the_best(root, tmp_path):
-    summary = run(root, tmp_path / "run", val_split="train", cadence=Cadence(2, 3, 3, max_val_images=2))
+    summary = run(root, tmp_path / "run", val_split="train", canvas_width=1640, cadence=Cadence(2, 3, 3, 2))
     assert summary.best_score is not None
     card = load_weights(tmp_path / "run" / "best.safetensors")[1]
     assert card.history["val_score"] == summary.best_score

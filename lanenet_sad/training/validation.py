@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from lanenet_sad.datasets.sampling import initialize_worker
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.view import InputView, extract_view
 from lanenet_sad.metrics.base import LaneMetric, Score
+from lanenet_sad.metrics.culane import CULaneMetric
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import normalize_image
 from lanenet_sad.postprocess.decode import LaneDecoder
@@ -107,10 +109,24 @@ def validate(
         faults=faults,
         part=(distributed.get_rank(), distributed.get_world_size()) if distributed.is_initialized() else (0, 1),
     )
-    for prediction, truth in pairs:
+    for number, (prediction, truth) in enumerate(pairs):
+        if number == 0:
+            warn_of_other_size(metric, truth)
         metric.update(prediction, truth)
     network.train(was_training)
     return _over_ranks(metric).compute()
+
+
+def warn_of_other_size(metric: LaneMetric, truth: LanePrediction) -> None:
+    """Point out images that are not of the size that the CULane metric draws on, where it does not scale them."""
+    if not isinstance(metric, CULaneMetric) or metric.canvas_width or truth.image_size == metric.canvas_size:
+        return
+    got, expected = (f"{height}x{width}" for height, width in (truth.image_size, metric.canvas_size))
+    warnings.warn(
+        f"{truth.name} is {got} pixels, and lanes are drawn on the benchmark's {expected} canvas, as the official "
+        f"tool does. For your own images give --canvas-width {metric.canvas_size[1]}.",
+        stacklevel=3,
+    )
 
 
 def _over_ranks(metric: LaneMetric) -> LaneMetric:
