@@ -22,6 +22,7 @@ _HOMES = {
     "LaneLoss": "lanenet_sad.losses",
     "LaneNet": "lanenet_sad.models",
     "LaneNetOutput": "lanenet_sad.models",
+    "LaneTargets": "lanenet_sad.models",
     "LanePrediction": "lanenet_sad.lanes.lane",
     "Predictor": "lanenet_sad.inference.predictor",
     "SelfAttentionDistillation": "lanenet_sad.distillation",
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from lanenet_sad.lanes.lane import Frame, Lane, LanePrediction
     from lanenet_sad.lanes.view import InputView
     from lanenet_sad.losses import LaneLoss
-    from lanenet_sad.models import EncoderSpec, LaneNet, LaneNetOutput, enet
+    from lanenet_sad.models import EncoderSpec, LaneNet, LaneNetOutput, LaneTargets, enet
     from lanenet_sad.postprocess.decode import LaneDecoder
     from lanenet_sad.visualization.annotators import LaneAnnotator
 
@@ -55,6 +56,7 @@ __all__ = [
     "LaneNet",
     "LaneNetOutput",
     "LanePrediction",
+    "LaneTargets",
     "Predictor",
     "SelfAttentionDistillation",
     "TuSimple",

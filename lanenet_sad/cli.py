@@ -128,10 +128,10 @@ def build_parser(verb: str, function: Callable[..., Any]) -> Any:
     import jsonargparse
 
     jsonargparse.set_parsing_settings(subclasses_enabled=_classes(typing.get_type_hints(function)))
-    parser = jsonargparse.ArgumentParser(prog=f"lanenet-sad {verb}", exit_on_error=False)
+    parser = jsonargparse.ArgumentParser(prog=f"lanenet-sad {verb}", exit_on_error=False, allow_abbrev=False)
     names = inspect.signature(function).parameters
     if "configuration" in names:
-        parser.add_argument("--config", action="config", help="a YAML file, or the name of one in lanenet_sad/configs")
+        parser.add_argument("--config", action="config", help=f"a YAML file, or one of {shipped_names()}")
     ours: set[str | int] = {name for name in names if name == "configuration"}
     parser.add_function_arguments(function, as_positional=False, skip=ours)
     return parser
@@ -171,6 +171,10 @@ def normalize_words(words: Sequence[str], function: Callable[..., Any]) -> list[
             result.append(f"--{positive}=false")
             continue
         hint = _nested_hint(hints, path)
+        if path == "print_config" or path.endswith(".help"):  # these may stand alone, and end the program
+            alone = not has_value and (not remaining or remaining[0].startswith("--") or path == "print_config")
+            result.append(f"--{path}" if alone else f"--{path}={value or remaining.pop(0)}")
+            continue
         if not has_value:
             value = _take_value(remaining, hint, name)
         elif hint is not None and _is_list(hint) and not value.startswith("["):
@@ -187,8 +191,14 @@ def find_config(name: str) -> Path:
     for candidate in (Path(name), shipped / f"{name}.yaml"):
         if candidate.is_file():
             return candidate
-    names = ", ".join(sorted(path.stem for path in shipped.glob("*.yaml")))
-    raise FileNotFoundError(f"Configuration {name!r}: no such file, and no shipped experiment has that name ({names}).")
+    raise FileNotFoundError(
+        f"Configuration {name!r}: no such file, and no shipped experiment has that name ({shipped_names()})."
+    )
+
+
+def shipped_names() -> str:
+    """The names of the experiments in the package."""
+    return ", ".join(sorted(path.stem for path in (Path(__file__).parent / "configs").glob("*.yaml")))
 
 
 def help_text(parser: Any, function: Callable[..., Any]) -> str:

@@ -62,7 +62,7 @@ def predict(
     Args:
         source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
         out: folder for the drawn pictures, `lanes.jsonl` (images) and `<name>.lanes.jsonl` (each video).
-        weights: `.safetensors` file or `last.pt`; default: the weights that ship with the package.
+        weights: `.safetensors` file or `last.pt`; default: weights in the package (none yet).
         device: auto, cpu, cuda or mps.
         batch_size: pictures at a time.
         threshold: lowest probability of a lane point.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -179,6 +180,9 @@ def _summary(run: _Run, faults: list[str]) -> TrainingSummary:
     share = run.last_diagnostics.get("distillation_gradient_share")
     rate = run.images_seen / run.seconds if run.seconds else 0.0
     unreadable = tuple(dict.fromkeys(faults))
+    if run.fabric.is_global_zero:
+        best = "" if progress.best_score is None else f", best validation score {progress.best_score:.4f}"
+        print(f"{progress.step} of {run.schedule.max_steps} steps done{best}; wrote {run.keeper.output_dir}")
     return TrainingSummary(run.keeper.output_dir, progress.step, progress.best_score, rate, share, unreadable)
 
 
@@ -193,8 +197,9 @@ def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed:
         rank=run.fabric.global_rank,
         world_size=run.fabric.world_size,
     )
+    processes = min(num_workers, os.cpu_count() or 1)
     loader: DataLoader[Any] = DataLoader(
-        data, batch_sampler=batches, num_workers=num_workers, collate_fn=collate, worker_init_fn=initialize_worker
+        data, batch_sampler=batches, num_workers=processes, collate_fn=collate, worker_init_fn=initialize_worker
     )
     return loader
 

@@ -45,6 +45,23 @@ def test_habits_of_the_command_line_are_understood(words, expected):
     assert cli.normalize_words(words, verb_like) == expected
 
 
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [(["--print-config"], "distillation:"), (["--optimizer.help", "torch.optim.AdamW"], "weight_decay")],
+    ids=["print-config", "class-help"],
+)
+def test_the_parsers_own_help_works(words, expected, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(["train", "--config", "synthetic_enet_sad", "--root", "r", "--out", "o", *words])
+    assert stop.value.code == 0
+    assert expected in capsys.readouterr().out
+
+
+def test_half_an_option_is_no_option(capsys):
+    assert cli.main(["predict", "a.jpg", "--out", "o", "--thresh", "0.3"]) == 2
+    assert "--thresh" in capsys.readouterr().err
+
+
 def test_a_surplus_word_is_an_error():
     with pytest.raises(ValueError, match="unexpected word 'b'"):
         cli.normalize_words(["a", "b"], verb_like)

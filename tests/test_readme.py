@@ -88,6 +88,16 @@ def test_commands_for_own_roads(workplace, monkeypatch):
     assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3
 
 
+def test_sad_on_a_network_of_ones_own():
+    names: dict[str, object] = {}
+    exec(compile(fenced("python", "SAD here"), "README.md", "exec"), names)
+    shallow, middle, deep = names["features"]
+    assert set(names["losses"]) == {"sad_1_2", "sad_2_3"}
+    assert shallow.grad.abs().sum() > 0
+    assert middle.grad.abs().sum() > 0
+    assert deep.grad is None
+
+
 def test_the_commands_of_the_other_blocks_are_what_make_and_pip_run():
     makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
     for line in fenced("bash", "Two commands").splitlines():

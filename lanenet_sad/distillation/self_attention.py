@@ -102,6 +102,7 @@ class SelfAttentionDistillation(DistillationMethod):
         self.resize: Resize = resize
         self.align_corners = align_corners
         self.target: Target = target
+        self.num_blocks = encoder.num_blocks
         self.detach_target = detach_target
         self.blocks = tuple(sorted({block for path in self.mimic_paths for block in path}))
         self.imitation = frozenset(f"sad_{suffix}" for suffix in self._suffixes())
@@ -110,11 +111,24 @@ class SelfAttentionDistillation(DistillationMethod):
     def forward(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, Tensor]:
         """One weighted scalar for each path (or block, with the label as target).
 
+        With activations as maps and blocks as targets only `output.features` is read; targets may be None.
+
         Raises:
-            ValueError: mapping="gradient" and the output carries no graph.
+            ValueError: the features are not those of the encoder's spec, labels are needed and not given, or
+                mapping="gradient" and the output carries no graph.
         """
+        self._check(output, targets)
         distances = self._distances(images, output, targets)
         return {f"sad_{suffix}": self.weight * distance for suffix, distance in distances.items()}
+
+    def _check(self, output: LaneNetOutput, targets: LaneTargets | None) -> None:
+        if len(output.features) < max(self.blocks):
+            raise ValueError(
+                f"SAD: expected the features of {self.num_blocks} encoder blocks, as EncoderSpec says, "
+                f"got {len(output.features)}."
+            )
+        if targets is None and (self.target == "label" or self.mapping == "gradient"):
+            raise ValueError("SAD: target='label' and mapping='gradient' need targets (LaneTargets), got None.")
 
     def diagnostics(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, float]:
         """Whether SAD is alive: "support_k" of each block and the unweighted "distance_..." of each path.

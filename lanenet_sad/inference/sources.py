@@ -110,6 +110,8 @@ def open_sources(source: str, *, sequence: bool = False, leave_out: Path | None 
             raise FileNotFoundError(f"{source}: no file matches this pattern.")
         files = [file for match in matches for file in (_list_folder(match) if match.is_dir() else [match])]
         files = _without(files, leave_out, None)
+        if not files:
+            raise ValueError(f"{source}: all that matches lies in the output folder {leave_out}; choose another --out.")
         return _open_files(source, sorted(set(files), key=natural_key), sequence, name="images")
     if path.exists():
         raise ValueError(f"{source}: neither a file nor a folder; a camera is named by its index, as 0.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lanenet_sad.lanes.files import replacing
@@ -52,7 +52,8 @@ def save_weights(path: Path, network: LaneNet, card: NetworkCard) -> None:
     """Write the network's weights and its card to a `.safetensors` file (temporary name, then renamed)."""
     tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
     with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"format": FORMAT, "card": card.to_json()})
+        # Not `save_file`, which leaves a file that only its owner can read.
+        temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "card": card.to_json()}))
 
 
 def load_weights(path: Path, device: str | torch.device = "cpu") -> tuple[LaneNet, NetworkCard]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from dataclasses import replace
@@ -58,7 +59,7 @@ def predict_dataset(
     loader = DataLoader(
         chosen,
         batch_size=batch_size,
-        num_workers=num_workers,
+        num_workers=min(num_workers, os.cpu_count() or 1),
         collate_fn=_split_readable,
         worker_init_fn=initialize_worker,
     )

@@ -352,3 +352,12 @@ def test_settings_without_effect_warn(arguments):
 def test_settings_with_an_effect_do_not_warn(arguments, recwarn):
     SelfAttentionDistillation(make_spec(), **arguments)
     assert not recwarn.list
+
+
+def test_features_and_labels_that_are_missing_are_named() -> None:
+    spec = make_spec()
+    output = make_output(spec)
+    with pytest.raises(ValueError, match="expected the features of 4 encoder blocks, as EncoderSpec says, got 2"):
+        SelfAttentionDistillation(spec)(None, output._replace(features=output.features[:2]), None)
+    with pytest.raises(ValueError, match="need targets"):
+        SelfAttentionDistillation(spec, target="label")(None, output, None)
