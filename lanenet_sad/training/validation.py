@@ -35,7 +35,7 @@ def predict_dataset(
     faults: list[str] | None = None,
     part: tuple[int, int] = (0, 1),
 ) -> Iterator[tuple[LanePrediction, LanePrediction]]:
-    """Decoded lanes and labels of every image, in the dataset's order.
+    """Decoded lanes and labels of every image, batch by batch; unreadable ones come first in theirs.
 
     Args:
         network: in eval mode; the batches go to the device of its weights.
