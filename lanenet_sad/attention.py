@@ -65,7 +65,7 @@ def attention(
     Args:
         source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
         out: folder for `<name>.attention.png` or `.mp4` and `<name>.attention.npz`.
-        weights: one or more checkpoints, one column each; default: weights in the package (none yet).
+        weights: one or more checkpoints, one column each; default: the weights in the package.
         titles: of the columns; default: the files' names.
         mapping: sum or max over channels (SAD's F_sum, F_max).
         power: exponent of the absolute activations before the sum or max.

@@ -61,7 +61,7 @@ def evaluate(
         benchmark: culane or tusimple.
         root: the benchmark's folder.
         out: folder for `score.json` and `predictions/`.
-        weights: `.safetensors` file or `last.pt`; default: weights in the package (none yet).
+        weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         split: train, val or test, or the name of a list of your own.
         device: auto, cpu, cuda or mps.
         batch_size: images at a time.

@@ -13,17 +13,25 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.inference.naming import name_below_out, refuse_inputs
+from lanenet_sad.inference.naming import (
+    cvat_name,
+    cvat_path,
+    labelme_path,
+    name_below_out,
+    refuse_inputs,
+    refuse_label_files,
+)
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
 from lanenet_sad.lanes.files import lines_path, write_culane_lines
+from lanenet_sad.lanes.label_tools import write_cvat, write_labelme
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
 from lanenet_sad.lanes.tusimple_files import tusimple_rows, write_tusimple
 from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
 
-FileFormat = Literal["jsonl", "culane", "tusimple"]
+FileFormat = Literal["jsonl", "culane", "tusimple", "labelme", "cvat"]
 
 
 @dataclass(frozen=True)
@@ -62,20 +70,23 @@ def predict(
     Args:
         source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
         out: folder for the drawn pictures, `lanes.jsonl` (images) and `<name>.lanes.jsonl` (each video).
-        weights: `.safetensors` file or `last.pt`; default: weights in the package (none yet).
+        weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         batch_size: pictures at a time.
         threshold: lowest probability of a lane point.
         crop_top: fraction of the picture's height to cut off the top; default: the network sees the full width
             and, from the bottom row up, as much as its training view's aspect holds.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.
-        format: culane or tusimple: also write these benchmarks' own files.
+        format: culane or tusimple: also write these benchmarks' own files; labelme or cvat: also write first labels
+            to correct in these programs.
         show: open a window too (needs a display build of OpenCV).
         progress: show progress.
     """
     predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top)
     sources = open_sources(source, sequence=sequence, leave_out=out)
     refuse_inputs(planned_outputs(sources, out), sources)
+    if format in ("labelme", "cvat"):
+        refuse_label_files(sources, out, format)
     run = _Run(predictor, out, batch_size, format, progress)
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
@@ -133,13 +144,14 @@ class _Run:
                     self._count(prediction)
                     if self.file_format != "jsonl":
                         # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
-                        kept.append(replace(prediction, name=name_below_out(source, frame), run_time=0.0))
+                        name = (cvat_name if self.file_format == "cvat" else name_below_out)(source, frame)
+                        kept.append(replace(prediction, name=name, run_time=0.0))
                     if self.window is not None and not self.window.show(drawn):
                         break
             if lines.num_lines:
                 self.paths.append(lanes_path)
         finally:
-            self._write_benchmark_files(source, kept)
+            self._write_files_of_format(source, kept)
             self.faults += source.faults
 
     def _predictions(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, LanePrediction]]:
@@ -158,19 +170,31 @@ class _Run:
         self.num_frames += 1
         self.num_lanes += len(prediction.lanes)
 
-    def _write_benchmark_files(self, source: Source, predictions: list[LanePrediction]) -> None:
-        if self.file_format == "culane":
+    def _write_files_of_format(self, source: Source, predictions: list[LanePrediction]) -> None:
+        if self.file_format in ("culane", "labelme"):
             for prediction in predictions:
-                path = lines_path(self.out, prediction.name)
-                if path in self.paths:
-                    self.faults.append(f"{prediction.name}: CULane's name for its lanes, {path}, is taken; left out.")
-                    continue
-                write_culane_lines(path, prediction.lanes)
-                self.paths.append(path)
+                self._write_beside_picture(source, prediction)
         elif self.file_format == "tusimple" and predictions:
             path = self.out / f"{source.name}.tusimple.json"
             write_tusimple(path, predictions)
             self.paths.append(path)
+        elif self.file_format == "cvat" and predictions:
+            path = cvat_path(self.out, source)
+            write_cvat(path, predictions)
+            self.paths.append(path)
+
+    def _write_beside_picture(self, source: Source, prediction: LanePrediction) -> None:
+        title, find_path = ("CULane", lines_path) if self.file_format == "culane" else ("labelme", labelme_path)
+        path = find_path(self.out, prediction.name)
+        if path in self.paths:
+            self.faults.append(f"{prediction.name}: {title}'s name for its lanes, {path}, is taken; left out.")
+            return
+        if self.file_format == "culane":
+            write_culane_lines(path, prediction.lanes)
+        else:
+            assert isinstance(source, ImagesSource)  # the others are refused at the door
+            write_labelme(path, prediction, Path(source.folder) / prediction.name)
+        self.paths.append(path)
 
 
 class _Drawing:

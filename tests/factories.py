@@ -1,5 +1,6 @@
 """Small objects for tests."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -58,6 +59,17 @@ def make_straight_lane(bottom_x: float, size: tuple[int, int], slot: int | None 
     rows = np.linspace(height - 1, 0.4 * height, 8)
     share = (rows - 0.3 * height) / (height - 1 - 0.3 * height)
     return Lane(np.stack([width / 2 + (bottom_x - width / 2) * share, rows], axis=1), slot)
+
+
+def distance_to_polyline(points: np.ndarray, line: np.ndarray) -> np.ndarray:
+    """(N,) distance of points to the nearest place on a polyline, segment by segment."""
+    nearest = np.full(len(points), np.inf)
+    for start, end in pairwise(line):
+        length = float(((end - start) ** 2).sum()) or 1.0
+        for i, point in enumerate(points):
+            share = min(1.0, max(0.0, float((point - start) @ (end - start)) / length))
+            nearest[i] = min(nearest[i], np.hypot(*(point - start - share * (end - start))))
+    return nearest
 
 
 def make_picture(size: tuple[int, int], seed: int = 0) -> Image:

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -114,6 +115,57 @@ def test_tusimple_files_sample_the_benchmarks_rows(tmp_path, weights):
     assert score_tusimple_files(*files).accuracy == 1.0  # a slow first picture does not cost the score
 
 
+def test_labelme_files_open_the_original_pictures(tmp_path, weights):
+    for name in ("a/road.jpg", "b/road.png"):
+        write_picture(tmp_path / "photos" / name, make_picture((90, 200)))
+    summary = find(tmp_path / "photos", tmp_path / "out", weights, format="labelme")
+    lines = read_lines(tmp_path / "out" / "lanes.jsonl")
+    for line, name in zip(lines, ("a/road", "b/road"), strict=True):
+        path = tmp_path / "out" / f"{name}.json"
+        assert path in summary.paths
+        content = json.loads(path.read_text(encoding="utf-8"))
+        assert (path.parent / content["imagePath"]).resolve() == Path(line["source"]).resolve()
+        assert (content["imageHeight"], content["imageWidth"]) == (90, 200)
+        assert [shape["label"] for shape in content["shapes"]] == ["lane_1", "lane_2", "lane_3", "lane_4"]
+        for shape, lane in zip(content["shapes"], line["lanes"], strict=True):
+            assert 2 <= len(shape["points"]) <= 12
+            assert all(point in lane["points"] for point in shape["points"])
+
+
+def test_one_cvat_file_has_all_pictures_and_one_more_each_video(tmp_path, weights):
+    for name in ("a/1.jpg", "b/2.jpg"):
+        write_picture(tmp_path / "photos" / name, make_picture((90, 200)))
+    write_video(tmp_path / "photos/drive.mp4", num_frames=3)
+    find(tmp_path / "photos", tmp_path / "out", weights, format="cvat")
+    for name, images in (("", ["a/1.jpg", "b/2.jpg"]), ("drive.", ["frame_000000", "frame_000001", "frame_000002"])):
+        lines = read_lines(tmp_path / "out" / f"{name}lanes.jsonl")
+        root = ElementTree.parse(tmp_path / "out" / f"{name}annotations.xml").getroot()
+        assert [image.get("name") for image in root.findall("image")] == images
+        for line, image in zip(lines, root.findall("image"), strict=True):
+            assert (image.get("width"), image.get("height")) == (str(line["width"]), str(line["height"]))
+            assert [each.findtext("attribute") for each in image] == [str(lane["slot"]) for lane in line["lanes"]]
+            for polyline, lane in zip(image, line["lanes"], strict=True):
+                points = [[float(n) for n in pair.split(",")] for pair in polyline.get("points").split(";")]
+                assert all(point in lane["points"] for point in points)
+
+
+def test_labelme_refuses_a_video_and_says_what_to_do(tmp_path, weights):
+    clip = write_video(tmp_path / "drive.mp4", num_frames=2)
+    with pytest.raises(ValueError, match=r"drive\.mp4: labelme opens pictures, not videos; use --format cvat, or"):
+        find(clip, tmp_path / "out", weights, format="labelme")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("tool", "name"), [("labelme", "road.json"), ("cvat", "annotations.xml")])
+def test_labels_that_may_be_corrected_are_not_written_over(tmp_path, weights, tool, name):
+    write_picture(tmp_path / "photos/road.jpg", make_picture((64, 160)))
+    find(tmp_path / "photos", tmp_path / "out", weights, format=tool)
+    (tmp_path / "out" / name).write_text("corrected by hand")
+    with pytest.raises(ValueError, match=rf"Labels .*{name} are there already, perhaps corrected by hand"):
+        find(tmp_path / "photos", tmp_path / "out", weights, format=tool)
+    assert (tmp_path / "out" / name).read_text() == "corrected by hand"
+
+
 @pytest.mark.parametrize("size", [(590, 1640), (720, 1280), (768, 480), (100, 800), (33, 47)], ids=str)
 def test_any_size_and_aspect_is_taken(size, weights):
     predictor = Predictor.from_weights(weights, device="cpu", threshold=0.0)
@@ -166,11 +218,12 @@ def test_nothing_readable_leaves_earlier_results(tmp_path, weights):
     assert (tmp_path / "out" / "lanes.jsonl").read_text() == before
 
 
-def test_two_images_with_one_culane_name_are_reported(tmp_path, weights):
+@pytest.mark.parametrize(("file_format", "title"), [("culane", "CULane"), ("labelme", "labelme")])
+def test_two_images_with_one_name_for_their_lanes_are_reported(tmp_path, weights, file_format, title):
     for suffix in ("jpg", "png"):
         write_picture(tmp_path / "photos" / f"road.{suffix}", make_picture((64, 160)))
-    (fault,) = find(tmp_path / "photos", tmp_path / "out", weights, format="culane").faults
-    assert "road.png: CULane's name for its lanes" in fault
+    (fault,) = find(tmp_path / "photos", tmp_path / "out", weights, format=file_format).faults
+    assert f"road.png: {title}'s name for its lanes" in fault
 
 
 @pytest.mark.parametrize("verb", ["predict", "attention"])

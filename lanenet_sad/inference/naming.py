@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
-from lanenet_sad.inference.sources import ImagesSource, Source
+from lanenet_sad.inference.sources import CameraSource, ImagesSource, Source
 from lanenet_sad.lanes.lane import Frame
 
 
@@ -15,6 +16,50 @@ def name_below_out(source: Source, frame: Frame) -> str:
     if isinstance(source, ImagesSource):
         return os.path.relpath(frame.source, source.folder)
     return f"{source.name}/{frame.index:05d}.jpg"
+
+
+def cvat_name(source: Source, frame: Frame) -> str:
+    """What CVAT calls a frame: the path of a picture below the uploaded folder, a number for a frame of a video."""
+    if isinstance(source, ImagesSource):
+        return Path(name_below_out(source, frame)).as_posix()
+    return f"frame_{frame.index:06d}"
+
+
+def cvat_path(out: Path, source: Source) -> Path:
+    """The one file for all frames of a source."""
+    return out / ("annotations.xml" if isinstance(source, ImagesSource) else f"{source.name}.annotations.xml")
+
+
+def labelme_path(out: Path, name: str) -> Path:
+    """The file of one picture, beside its drawn copy."""
+    return (out / name).with_suffix(".json")
+
+
+def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labelme", "cvat"]) -> None:
+    """First labels are for pictures that the tool can show, and never replace labels that a person has corrected.
+
+    Raises:
+        ValueError: a source is a camera, or a video for labelme, or one of the files to write is already there.
+    """
+    for source in sources:
+        if isinstance(source, CameraSource):
+            raise ValueError(
+                f"Camera {source.index}: --format {tool} needs the pictures, and a camera's are not kept; record a "
+                f"video first."
+            )
+        paths = [cvat_path(out, source)]
+        if tool == "labelme":
+            if not isinstance(source, ImagesSource):
+                raise ValueError(
+                    f"{source.files[0]}: labelme opens pictures, not videos; use --format cvat, or extract the frames "
+                    f"as pictures first."
+                )
+            paths = [labelme_path(out, os.path.relpath(file, source.folder)) for file in source.files]
+        if taken := next((path for path in paths if path.exists()), None):
+            raise ValueError(
+                f"Labels {taken} are there already, perhaps corrected by hand, and are not written over; choose "
+                f"another --out folder, or remove them."
+            )
 
 
 def refuse_inputs(targets: Sequence[Path], sources: Sequence[Source]) -> None:

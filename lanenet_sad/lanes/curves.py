@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from typing import Any
 
 import numpy as np
@@ -119,11 +120,50 @@ def resample(points: ArrayLike, num_points: int) -> Points:
     return np.stack([np.interp(target, distance, line[:, i]) for i in (0, 1)], axis=1)
 
 
+def thin(points: ArrayLike, tolerance: float = 1.0, max_points: int = 12) -> Points:
+    """The same polyline with few of its points, such that a person can move them.
+
+    Follows Douglas and Peucker (1973), the farthest point first: the point farthest from the line so far is added
+    until all lie within `tolerance` of it, or `max_points` are reached; the first and the last point stay.
+
+    Args:
+        points: (N, 2).
+        tolerance: in pixels.
+        max_points: at least 2.
+
+    Returns:
+        (M, 2), M <= N.
+    """
+    line = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    if len(line) < 3:
+        return line
+    kept = [0, len(line) - 1]
+    while len(kept) < max_points:
+        distance = _distance_to_chords(line, kept)
+        farthest = int(distance.argmax())
+        if distance[farthest] <= tolerance:
+            break
+        insort(kept, farthest)
+    return line[kept]
+
+
 def unrepeated(points: NDArray[Any]) -> NDArray[np.bool_]:
     """Which points differ from the one before, (N, 2) -> (N,); the first always does."""
     keep = np.ones(len(points), dtype=bool)
     keep[1:] = (points[1:] != points[:-1]).any(axis=1)
     return keep
+
+
+def _distance_to_chords(line: Points, kept: list[int]) -> FloatArray:
+    """(N,) distance of each point to the straight line between the kept points on either side of it."""
+    index = np.arange(len(line))
+    span = (np.searchsorted(kept, index, side="right") - 1).clip(0, len(kept) - 2)
+    start, end = line[kept][span], line[kept][span + 1]  # (N, 2)
+    chord, offset = end - start, line - start
+    square = (chord**2).sum(axis=1)
+    share = ((offset * chord).sum(axis=1) / np.where(square == 0, 1.0, square)).clip(0, 1)
+    distance: FloatArray = np.hypot(*(offset - share[:, None] * chord).T)
+    return distance
 
 
 def _natural_spline(points: Points, samples_per_span: int) -> Points:

@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from factories import distance_to_polyline
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from lanenet_sad.lanes.curves import fit_polynomial, natural_spline, resample, sample_at_rows
+from lanenet_sad.lanes.curves import fit_polynomial, natural_spline, resample, sample_at_rows, thin
 
 COORDINATES = st.floats(-500, 2500, width=32)
 KNOTS = st.integers(3, 12).flatmap(lambda n: arrays(np.float64, (n, 2), elements=COORDINATES))
@@ -165,3 +166,29 @@ def test_resampling_hardly_any_points(points: list[list[float]], shape: tuple[in
 def test_resampling_needs_two_points_to_place() -> None:
     with pytest.raises(ValueError, match=r"at least 2 points to place, got 1"):
         resample(rising_points(3), 1)
+
+
+@given(arrays(np.float64, st.tuples(st.integers(2, 15), st.just(2)), elements=COORDINATES), st.floats(0, 50))
+def test_a_thinned_line_keeps_its_ends_and_stays_near(points: np.ndarray, tolerance: float) -> None:
+    few = thin(points, tolerance, max_points=len(points))
+    assert (few[[0, -1]] == points[[0, -1]]).all()
+    assert (distance_to_polyline(points, few) <= tolerance + 1e-6).all()
+    assert all((points == point).all(axis=1).any() for point in few)
+
+
+def test_a_straight_line_is_thinned_to_its_ends_and_a_wild_one_to_the_most_allowed() -> None:
+    straight = np.stack([np.linspace(0, 90, 46), np.linspace(590, 250, 46)], axis=1)
+    assert thin(straight).tolist() == [[0.0, 590.0], [90.0, 250.0]]
+    assert len(thin(rising_points(46))) == 12
+    assert len(thin(rising_points(46), max_points=5)) == 5
+
+
+def test_the_farthest_point_comes_first() -> None:
+    corner = np.array([[0, 0], [10, 3], [20, 40], [30, 3], [40, 0]])
+    assert thin(corner, max_points=3).tolist() == [[0, 0], [20, 40], [40, 0]]
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_a_line_that_cannot_be_thinned_comes_back(count: int) -> None:
+    points = np.arange(2.0 * count).reshape(count, 2)
+    assert thin(points).tolist() == points.tolist()
