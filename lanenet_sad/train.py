@@ -21,11 +21,12 @@ from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.datasets.sampling import SampleSet, StepBatches, collate, initialize_worker
 from lanenet_sad.datasets.transforms import TrainTransform
 from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.inference.predictor import shipped_weights
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses.lane_loss import LaneLoss
 from lanenet_sad.models.interface import EncoderSpec
 from lanenet_sad.models.lanenet import LaneNet
-from lanenet_sad.models.weights import NetworkCard, fill_network, read_weights
+from lanenet_sad.models.weights import NetworkCard, start_from
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.training.checkpoint import Progress, resume_checkpoint
 from lanenet_sad.training.ema import WeightAverage
@@ -130,7 +131,8 @@ def train(
         runtime: precision, device, worker processes.
         seed: of weights, data order, augmentation and dropout.
         resume: continue from `last.pt`; the result equals that of an uninterrupted run.
-        init_weights: start from these weights (same architecture) instead of random ones.
+        init_weights: start from the weights in this file, or, with the word shipped, from those in the package, instead
+            of random ones; the lane count and the existence head may be others.
         configuration: the complete configuration as YAML text, written beside the checkpoints.
 
     Returns:
@@ -140,8 +142,7 @@ def train(
     kind = find_benchmark(benchmark)
     data = SampleSet(kind.dataset(root, train_split, model.num_lanes), augmentation(view), skip_bad=True)
     held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
-    if init_weights is not None:
-        fill_network(model, read_weights(init_weights)[1], init_weights)
+    origin = "" if init_weights is None or resume else _start(model, init_weights)
     fabric = launch(runtime)
     learner = Learner(model, loss or LaneLoss(), [method(model.encoder.spec) for method in distillation])
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -151,6 +152,7 @@ def train(
     progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)
+        print(origin, end="")
     wrapped, wrapped_optimizer = fabric.setup(learner, plain)
     card = NetworkCard(model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split})
     faults: list[str] = []
@@ -159,6 +161,15 @@ def train(
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
     return _summary(run, [*data.faults, *faults])
+
+
+def _start(model: LaneNet, init_weights: Path) -> str:
+    """Fill the network from other weights; returns a line that says what was left as it was."""
+    path = shipped_weights() if init_weights == Path("shipped") else init_weights
+    left = start_from(model, path)
+    more = f" and {len(left) - 8} tensors more" if len(left) > 8 else ""
+    rest = f"left as initialised: {', '.join(left[:8])}{more}" if left else "every tensor fits"
+    return f"Started from the weights {path}; {rest}.\n"
 
 
 def _resumed(

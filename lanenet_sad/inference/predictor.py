@@ -103,7 +103,7 @@ def shipped_weights() -> Path:
     found = sorted(SHIPPED_WEIGHTS.glob("*.safetensors"))
     if not found:
         raise ValueError(
-            "No --weights FILE was given and this version ships none: "
+            "This version ships no weights, so name a FILE of yours, with --weights or --init-weights: "
             "`lanenet-sad demo` or `lanenet-sad train` makes one (best.safetensors in the run's folder)."
         )
     return found[0]

@@ -95,6 +95,21 @@ def slots_by_existence(
     return slots
 
 
+def slot_origins(num_lanes: int, origin_lanes: int) -> dict[int, int]:
+    """Which slots mean the same line in two networks of different lane counts, counted from the ego lane outwards.
+
+    Args:
+        num_lanes: slots of the one network.
+        origin_lanes: slots of the other.
+
+    Returns:
+        Slot of the one -> slot of the other, left to right; outer slots that only one of them has are left out. From
+        4 to 6 slots it is {2: 1, 3: 2, 4: 3, 5: 4}.
+    """
+    shift = origin_lanes // 2 - num_lanes // 2
+    return {slot: slot + shift for slot in range(1, num_lanes + 1) if 1 <= slot + shift <= origin_lanes}
+
+
 def _crossings(lanes: Sequence[Lane], image_size: tuple[int, int]) -> dict[int, float]:
     """Index -> bottom crossing of every lane that has points, left to right."""
     crossings = {i: bottom_crossing(lane, image_size[0]) for i, lane in enumerate(lanes) if len(_finite_points(lane))}

@@ -14,11 +14,15 @@ from safetensors.torch import save
 from torch import Tensor
 
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.slots import slot_origins
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import build_network
 from lanenet_sad.models.lanenet import LaneNet
 
 FORMAT = "lanenet-sad weights 1"
+
+# Beginnings of the names of tensors that have a part for each lane slot.
+_SLOT_TENSORS = ("decoder.full.", "existence_head.")
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,64 @@ def fill_network(network: LaneNet, tensors: dict[str, Tensor], path: Path) -> No
             f"Build the network as the run that made them did (its config.yaml says how)."
         )
     network.load_state_dict(tensors)
+
+
+def start_from(network: LaneNet, path: Path) -> list[str]:
+    """Start a network from the weights of another one, which may have other lane slots or another existence head.
+
+    Tensors of the same name and shape are taken as they are. Where the lane count differs, the last convolution of
+    the decoder and the existence head keep what belongs to background and to slots that both networks have, counted
+    from the ego lane outwards (`slot_origins`). All else stays as it was initialised.
+
+    Args:
+        network: is changed in place.
+        path: as in `load_weights`.
+
+    Returns:
+        What was left as it was: lane slots without an origin, and names of tensors.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: the file cannot be read, or fewer than half of the encoder's tensors fit.
+    """
+    origin, _ = load_weights(path)
+    ours, theirs = network.state_dict(), origin.state_dict()
+    found = {name: value for name, value in theirs.items() if name in ours and value.shape == ours[name].shape}
+    encoder = [name for name, value in ours.items() if name.startswith("encoder.") and value.ndim]
+    fitting = sum(name in found for name in encoder)
+    if 2 * fitting < len(encoder):
+        raise ValueError(
+            f"Weights {path}: they belong to another architecture: {fitting} of the encoder's {len(encoder)} tensors "
+            f"fit. Build the network as the run that made them did (its config.yaml says how)."
+        )
+    for name, value in ours.items():
+        if name in theirs and name not in found and name.startswith(_SLOT_TENSORS):
+            carried = _carry_slots(theirs[name], value, origin.num_lanes, network.num_lanes)
+            found |= {} if carried is None else {name: carried}
+    network.load_state_dict({**ours, **found})
+    origins = slot_origins(network.num_lanes, origin.num_lanes)
+    new_slots = [f"lane slot {slot}" for slot in range(1, network.num_lanes + 1) if slot not in origins]
+    return new_slots + [name for name in ours if name not in found]
+
+
+def _carry_slots(origin: Tensor, fresh: Tensor, origin_lanes: int, num_lanes: int) -> Tensor | None:
+    """`fresh` with the slots of `origin` in it; None if the two differ in more than the lane count."""
+    differing = [d for d in range(fresh.ndim) if origin.ndim == fresh.ndim and origin.shape[d] != fresh.shape[d]]
+    if len(differing) != 1:
+        return None
+    (dim,) = differing
+    origins = slot_origins(num_lanes, origin_lanes)
+    sizes = (fresh.shape[dim], origin.shape[dim])
+    if sizes == (num_lanes, origin_lanes):  # one number for each slot
+        pairs, length = [(slot - 1, from_slot - 1) for slot, from_slot in origins.items()], 1
+    else:  # classes, 0 is background, of `length` numbers each: pixels of the pooled class map, or one
+        pairs, length = [(0, 0), *origins.items()], sizes[0] // (num_lanes + 1)
+        if sizes != (length * (num_lanes + 1), length * (origin_lanes + 1)):
+            return None
+    carried = fresh.clone()
+    for to, come in pairs:
+        carried.narrow(dim, to * length, length).copy_(origin.narrow(dim, come * length, length))
+    return carried
 
 
 def _read_safetensors(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from lanenet_sad.lanes.files import read_culane_lines, read_culane_list
 from lanenet_sad.lanes.lane import Lane
-from lanenet_sad.lanes.slots import assign_slots, bottom_crossing, slots_by_existence, slots_by_geometry
+from lanenet_sad.lanes.slots import assign_slots, bottom_crossing, slot_origins, slots_by_existence, slots_by_geometry
 
 SIZE = (100, 201)  # the centre is x = 100
 
@@ -99,3 +99,25 @@ def test_geometry_agrees_with_real_labels(shared: Path) -> None:
             total += 1
     assert total > 100
     assert right / total > 0.98
+
+
+@pytest.mark.parametrize(
+    ("num_lanes", "origin_lanes", "expected"),
+    [
+        pytest.param(4, 4, {1: 1, 2: 2, 3: 3, 4: 4}, id="same"),
+        pytest.param(6, 4, {2: 1, 3: 2, 4: 3, 5: 4}, id="more"),
+        pytest.param(2, 4, {1: 2, 2: 3}, id="fewer"),
+        pytest.param(5, 4, {1: 1, 2: 2, 3: 3, 4: 4}, id="one-more-is-on-the-right"),
+        pytest.param(1, 4, {1: 3}, id="one-is-the-ego-lanes-right-line"),
+    ],
+)
+def test_slots_of_two_lane_counts_are_matched_from_the_ego_lane_outwards(num_lanes, origin_lanes, expected):
+    assert slot_origins(num_lanes, origin_lanes) == expected
+
+
+@pytest.mark.parametrize("num_lanes", range(1, 8))
+def test_matched_slots_are_those_that_geometry_gives_the_same_line(num_lanes):
+    lanes = [Lane(np.array([[x, 99.0], [100.0, 40.0]])) for x in (10, 40, 70, 130, 160, 190)]
+    ours, theirs = (slots_by_geometry(lanes, SIZE, count) for count in (num_lanes, 4))
+    both = {one: other for one, other in zip(ours, theirs, strict=True) if one and other}
+    assert both == slot_origins(num_lanes, 4)
