@@ -43,6 +43,14 @@ def test_the_maps_are_the_networks_own(tmp_path, pair):
             np.testing.assert_allclose(maps[f"w0/E{block}"], expected, rtol=1e-5)
 
 
+def test_without_a_checkpoint_those_in_the_package_are_looked_at(tmp_path, pair, monkeypatch):
+    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", pair[0].parent)
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    look(tmp_path / "road.png", tmp_path, ())
+    with np.load(tmp_path / "out" / "road.attention.npz") as maps:
+        assert set(maps) == {f"shipped weights/E{block}" for block in (1, 2, 3, 4)}
+
+
 def test_a_video_gives_a_video_and_maps_of_the_frames_taken(tmp_path, pair):
     write_video(tmp_path / "drive.mp4", num_frames=6)
     summary = look(tmp_path / "drive.mp4", tmp_path, pair[:1], every=2)

@@ -11,6 +11,7 @@ import pytest
 from factories import make_picture, write_culane_root, write_picture, write_video, write_weights
 
 from lanenet_sad.cli import main
+from lanenet_sad.inference import predictor
 
 
 @pytest.fixture(scope="module")
@@ -134,15 +135,33 @@ def test_one_bad_video_does_not_stop_the_others(capsys, tmp_path, weights):
     assert (tmp_path / "out/b.mp4").is_file()
 
 
-def test_weights_of_another_lane_count(capsys, tmp_path):
+def test_evaluating_weights_of_another_lane_count(capsys, tmp_path):
     root = write_culane_root(tmp_path / "culane")
     six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
-    error = said(capsys, *train_words(root, tmp_path / "run", "--init-weights", str(six)))
-    assert f"Weights {six}: they belong to another architecture or lane count" in error
     error = said(
         capsys, "evaluate", "culane", "--root", root, "--weights", six, "--split", "train", "--out", tmp_path / "e"
     )
     assert f"Weights {six}: this network has 6 lane slots." in error
+
+
+def test_starting_from_weights_of_another_architecture(capsys, tmp_path, weights):
+    root = write_culane_root(tmp_path / "culane")
+    words = train_words(root, tmp_path / "run", "--init-weights", str(weights), "--model.layout", "port")
+    assert f"Weights {weights}: they belong to another architecture: " in said(capsys, *words)
+    assert not (tmp_path / "run").exists()
+
+
+def test_no_weights_given_and_none_in_the_package(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(predictor, "SHIPPED_WEIGHTS", tmp_path / "weights")
+    root = write_culane_root(tmp_path / "culane")
+    write_picture(tmp_path / "road.jpg", make_picture((64, 160)))
+    for words in (
+        ["predict", tmp_path / "road.jpg", "--out", tmp_path / "out"],
+        ["attention", tmp_path / "road.jpg", "--out", tmp_path / "out"],
+        ["evaluate", "culane", "--root", root, "--split", "train", "--out", tmp_path / "out"],
+        train_words(root, tmp_path / "run", "--init-weights", "shipped"),
+    ):
+        assert "This version ships no weights, so name a FILE of yours" in said(capsys, *words)
 
 
 def test_an_input_size_that_is_no_multiple_of_8(capsys, tmp_path):

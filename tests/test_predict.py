@@ -3,6 +3,7 @@ import signal
 import subprocess
 import sys
 import time
+from configparser import ConfigParser
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
 
-from lanenet_sad.inference.predictor import Predictor
+import lanenet_sad
+from lanenet_sad.inference.predictor import SHIPPED_WEIGHTS, Predictor
 from lanenet_sad.inference.sources import open_source
 from lanenet_sad.lanes.files import read_culane_lines
 from lanenet_sad.metrics.tusimple import score_tusimple_files
@@ -176,6 +178,27 @@ def test_any_size_and_aspect_is_taken(size, weights):
         assert lane.points[:, 0].min() >= -0.5
         assert lane.points[:, 0].max() <= size[1] - 0.5
         assert lane.points[:, 1].max() <= size[0] - 1
+
+
+def test_without_weights_those_in_the_package_are_taken(tmp_path, monkeypatch, weights):
+    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", weights.parent)
+    write_picture(tmp_path / "road.jpg", make_picture((90, 200)))
+    predict(str(tmp_path / "road.jpg"), out=tmp_path / "out", device="cpu", threshold=0.0, progress=False)
+    (line,) = read_lines(tmp_path / "out" / "lanes.jsonl")
+    assert len(line["lanes"]) == 4
+
+
+def test_weights_in_the_package_are_installed_with_it():
+    settings = ConfigParser()
+    settings.read(Path(__file__).parents[1] / "setup.cfg", encoding="utf-8")
+    assert Path(lanenet_sad.__file__).parent / "weights" == SHIPPED_WEIGHTS
+    assert "weights/*" in settings["options.package_data"]["lanenet_sad"].split()
+
+
+def test_weights_in_the_package_load():
+    if not list(SHIPPED_WEIGHTS.glob("*.safetensors")):
+        pytest.skip("no weights are in the package")
+    assert Predictor.from_weights(device="cpu").network.num_lanes >= 2
 
 
 def test_an_unsure_network_finds_nothing(tmp_path):

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from factories import make_picture, write_culane_root, write_picture
+from factories import make_picture, write_culane_root, write_picture, write_weights
 
 from lanenet_sad.cli import main
 from lanenet_sad.lanes.files import CULaneListEntry, write_culane_list
+from lanenet_sad.models.weights import load_weights
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +26,7 @@ def fenced(language: str, heading: str) -> str:
 
 def run_lines(block: str, more: dict[str, str] | None = None) -> None:
     """Run the `lanenet-sad` lines of a block; `more` has words to add for a verb, so that it takes seconds."""
-    for line in block.splitlines():
+    for line in filter(None, block.splitlines()):
         program, verb, *words = shlex.split(line, comments=True)
         assert program == "lanenet-sad"
         assert main([verb, *words, *shlex.split((more or {}).get(verb, ""))]) == 0, line
@@ -83,9 +84,13 @@ def test_commands_for_own_roads(workplace, monkeypatch):
     root = write_culane_root(workplace / "data" / "own", sizes=((360, 640), (720, 1280), (90, 200)))
     for split in ("train", "val"):
         write_culane_list(root / f"list/{split}_gt.txt", [CULaneListEntry(f"/clip/{n:05d}.jpg") for n in range(3)])
+    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", workplace / "shipped")
+    write_weights(workplace / "shipped" / "w.safetensors")
     small = "--schedule.max-steps 3 --batch-size 1 --runtime.num-workers 0"
     run_lines(fenced("bash", "Your own roads"), {"train": small, "evaluate": "--num-workers 0"})
     assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3
+    assert len(list((workplace / "first_labels").rglob("*.json"))) == 3
+    assert load_weights(workplace / "runs/tuned/best.safetensors")[0].num_lanes == 2
 
 
 def test_sad_on_a_network_of_ones_own():

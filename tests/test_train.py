@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from factories import write_culane_root
+from factories import write_culane_root, write_weights
 
 from lanenet_sad.cli import run as run_verb
 from lanenet_sad.datasets.transforms import TrainTransform
@@ -262,12 +262,29 @@ def test_a_finished_run_is_not_overwritten(root, tmp_path):
         run(root, tmp_path / "run", steps=1, sad=False)
 
 
-def test_starting_from_weights_of_another_lane_count_is_refused(root, tmp_path):
-    unflagged = write_culane_root(tmp_path / "culane")
-    (unflagged / "list/unflagged.txt").write_text("/clip/00000.jpg\n")
-    run(unflagged, tmp_path / "six", steps=1, sad=False, model=enet(num_lanes=6), train_split="unflagged")
-    with pytest.raises(ValueError, match="another architecture or lane count"):
-        run(root, tmp_path / "four", steps=1, init_weights=tmp_path / "six" / "best.safetensors")
+def test_starting_from_weights_of_another_lane_count_says_what_is_new(root, tmp_path, capsys):
+    weights = write_weights(tmp_path / "w.safetensors", num_lanes=2)
+    run(root, tmp_path / "run", steps=1, sad=False, init_weights=weights)
+    said = f"Started from the weights {weights}; left as initialised: lane slot 1, lane slot 4.\n"
+    assert capsys.readouterr().out.count(said) == 1
+    assert load_weights(tmp_path / "run" / "best.safetensors")[0].num_lanes == 4
+
+
+def test_one_command_trains_on_own_lane_count_from_the_shipped_weights(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", tmp_path / "shipped")
+    weights = write_weights(tmp_path / "shipped" / "w.safetensors")
+    (own := write_culane_root(tmp_path / "own")).joinpath("list/train_gt.txt").write_text("/clip/00000.jpg\n")
+    words = f"--config synthetic_enet_sad --root {own} --out {tmp_path / 'run'} --schedule.max-steps 2 --batch-size 1"
+    words += " --view.input-size 32 64 --val-split null --runtime.num-workers 0 --runtime.no-progress"
+    words += " --distillation=[] --optimizer.lr 0 --model.num-lanes 6 --init-weights shipped"
+    assert run_verb("train", words.split()) == 0, capsys.readouterr().err
+    said = capsys.readouterr().out
+    assert f"Started from the weights {weights}; left as initialised: lane slot 1, lane slot 6.\n" in said
+    ours, theirs = weights_of(tmp_path / "run"), load_weights(weights)[0].state_dict()
+    assert torch.equal(ours["encoder.initial.conv.weight"], theirs["encoder.initial.conv.weight"])
+    assert torch.equal(ours["decoder.full.weight"][:, 2:6], theirs["decoder.full.weight"][:, 1:5])
+    assert run_verb("train", [*words.split(), "--resume"]) == 0  # the state of the run counts, not what it started from
+    assert "Started" not in capsys.readouterr().out
 
 
 def test_a_diverged_loss_stops_the_run_with_a_reason(root, tmp_path):
