@@ -53,7 +53,8 @@ def write_labelme(path: str | Path, prediction: LanePrediction, image: str | Pat
         "imageWidth": width,
     }
     with replacing(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        # labelme reads in the encoding of the computer's language, so any letters are written in ASCII
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="ascii")
 
 
 def write_cvat(path: str | Path, predictions: Iterable[LanePrediction]) -> None:

@@ -57,6 +57,12 @@ def test_labelme_opens_the_picture_through_a_linked_folder(tmp_path):
     assert json.loads((tmp_path / "out/road.json").read_text())["imagePath"] == "../../road.jpg"
 
 
+def test_a_name_in_any_letters_can_be_read_in_any_encoding(tmp_path):
+    write_labelme(tmp_path / "straße.json", make_prediction(), tmp_path / "straße 道路.jpg")
+    for encoding in ("utf-8", "cp1252", "gbk"):
+        assert json.loads((tmp_path / "straße.json").read_text(encoding=encoding))["imagePath"] == "straße 道路.jpg"
+
+
 def test_a_labelme_file_has_the_form_of_labelmes_own(shared, tmp_path):
     own = json.loads((shared / "data/own_labels_example/labelme/00000.json").read_text(encoding="utf-8"))
     write_labelme(tmp_path / "road.json", make_prediction(), tmp_path / "road.jpg")
