@@ -11,7 +11,7 @@ from typing import Literal
 
 from lanenet_sad.benchmarks import Benchmark, find_benchmark
 from lanenet_sad.datasets.base import LaneDataset
-from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.predictor import Predictor, shipped_weights
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.lane import LanePrediction
@@ -79,6 +79,7 @@ def evaluate(
     if max_images is not None and max_images < 1:
         raise ValueError(f"max_images: expected at least 1, got {max_images}.")
     kind = find_benchmark(benchmark)
+    weights = weights or shipped_weights()
     predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top)
     dataset = _dataset(kind, root, split, predictor, weights)
     metric = kind.metric(canvas_width)
@@ -108,7 +109,7 @@ def evaluate(
     return Evaluation(score, score_path, tuple(paths), tuple(faults))
 
 
-def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weights: Path | None) -> LaneDataset:
+def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weights: Path) -> LaneDataset:
     """The split; what does not fit is said of the network too, whose lane count may be the cause."""
     num_lanes = predictor.network.num_lanes
     try:

@@ -135,12 +135,13 @@ def test_one_bad_video_does_not_stop_the_others(capsys, tmp_path, weights):
     assert (tmp_path / "out/b.mp4").is_file()
 
 
-def test_evaluating_weights_of_another_lane_count(capsys, tmp_path):
+@pytest.mark.parametrize("is_shipped", [False, True], ids=["given", "shipped"])
+def test_evaluating_weights_of_another_lane_count(capsys, tmp_path, monkeypatch, is_shipped):
     root = write_culane_root(tmp_path / "culane")
     six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
-    error = said(
-        capsys, "evaluate", "culane", "--root", root, "--weights", six, "--split", "train", "--out", tmp_path / "e"
-    )
+    monkeypatch.setattr(predictor, "SHIPPED_WEIGHTS", tmp_path)
+    words = ["evaluate", "culane", "--root", root, "--split", "train", "--out", tmp_path / "e"]
+    error = said(capsys, *words, *([] if is_shipped else ["--weights", six]))
     assert f"Weights {six}: this network has 6 lane slots." in error
 
 
