@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -52,6 +52,8 @@ def evaluate(
     crop_top: float | None = None,
     decoding: Literal["soft_argmax", "published"] = "soft_argmax",
     canvas_width: int | None = None,
+    slots: list[int] | None = None,
+    group_folders: int | None = None,
     max_images: int | None = None,
     progress: bool = True,
 ) -> Evaluation:
@@ -70,18 +72,21 @@ def evaluate(
         crop_top: fraction of the height to cut off the top instead of the network's own rule.
         decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
         canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).
+        slots: score these lane slots alone, in predictions and labels: `2 3` is the ego lane of four slots.
+        group_folders: score images by the first so many folders of their name, where a benchmark has no categories.
         max_images: evaluate the first so many images only.
         progress: show progress.
     """
-    for name, value, least in (("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
-        if value < least:
+    at_least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "max_images": (max_images, 1)}
+    for name, (value, least) in {**at_least, "group_folders": (group_folders, 1)}.items():
+        if value is not None and value < least:
             raise ValueError(f"{name}: expected at least {least}, got {value}.")
-    if max_images is not None and max_images < 1:
-        raise ValueError(f"max_images: expected at least 1, got {max_images}.")
     kind = find_benchmark(benchmark)
     weights = weights or shipped_weights()
     predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top)
     dataset = _dataset(kind, root, split, predictor, weights)
+    if slots is not None and not set(slots) <= set(range(1, dataset.num_lanes + 1)):
+        raise ValueError(f"slots: expected numbers from 1 to {dataset.num_lanes}, got {slots}.")
     metric = kind.metric(canvas_width)
     lowest = kind.threshold if threshold is None else threshold
     decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
@@ -98,11 +103,15 @@ def evaluate(
     )
     total = len(dataset) if max_images is None else min(max_images, len(dataset))
     shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)
-    paths = kind.write_predictions(out / "predictions", _scored(shown, metric, kind.categories(root)))
+    categories = kind.categories(root)
+    if group_folders is not None:
+        names = [dataset.name(index).strip("/") for index in range(len(dataset))]
+        categories = {name: "/".join(name.split("/")[:-1][:group_folders]) for name in names} | categories
+    paths = kind.write_predictions(out / "predictions", _scored(shown, metric, categories, slots))
     score = metric.compute()
     print(score)
     score_path = out / "score.json"
-    content = {**_described(benchmark, split, predictor, decoder), **score.to_dict()}
+    content = {**_described(benchmark, split, predictor, decoder), "slots": slots, **score.to_dict()}
     with replacing(score_path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"wrote {score_path} and {len(paths)} prediction file{'s' * (len(paths) != 1)} in {out / 'predictions'}")
@@ -125,10 +134,14 @@ def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weig
 
 
 def _scored(
-    pairs: Iterator[tuple[LanePrediction, LanePrediction]], metric: LaneMetric, categories: dict[str, str]
+    pairs: Iterator[tuple[LanePrediction, LanePrediction]],
+    metric: LaneMetric,
+    categories: dict[str, str],
+    slots: list[int] | None,
 ) -> Iterator[LanePrediction]:
     """Feed the metric; pass the predictions on."""
-    for number, (prediction, truth) in enumerate(pairs):
+    for number, pair in enumerate(pairs):
+        prediction, truth = (only_slots(each, slots) for each in pair)
         if number == 0:
             warn_of_other_size(metric, truth)
         if isinstance(metric, CULaneMetric):
@@ -136,6 +149,11 @@ def _scored(
         else:
             metric.update(prediction, truth)
         yield prediction
+
+
+def only_slots(lanes: LanePrediction, slots: list[int] | None) -> LanePrediction:
+    """The lanes of some slots; all with None."""
+    return lanes if slots is None else replace(lanes, lanes=tuple(lane for lane in lanes.lanes if lane.slot in slots))
 
 
 def _described(benchmark: str, split: str, predictor: Predictor, decoder: LaneDecoder) -> dict[str, object]:

@@ -120,3 +120,27 @@ def test_a_network_for_another_benchmark_is_pointed_out(tmp_path):
     six = write_weights(tmp_path / "six.safetensors", num_lanes=6, benchmark="tusimple")
     with pytest.warns(UserWarning, match="the network has 6 lane slots, culane has 4"):
         score(root, tmp_path / "out", six, split="test")
+
+
+def test_slots_alone_are_scored_and_folders_are_groups(tmp_path, weights):
+    root = write_culane_root(tmp_path / "culane")
+    whole = score(root, tmp_path / "whole", weights, group_folders=1).score.to_dict()["results"][0]
+    parts = [score(root, tmp_path / f"slot{n}", weights, slots=[n]).score.to_dict()["results"][0] for n in range(1, 5)]
+    assert list(whole["categories"]) == ["clip"]
+    assert whole["categories"]["clip"]["fn"] == whole["fn"]
+    assert sum(part["tp"] + part["fn"] for part in parts) == whole["tp"] + whole["fn"] == 6
+    assert sum(part["tp"] + part["fp"] for part in parts) == whole["tp"] + whole["fp"]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"slots": [2, 5]}, r"slots: expected numbers from 1 to 4, got \[2, 5\]"),
+        ({"group_folders": 0}, "group_folders: expected at least 1, got 0"),
+    ],
+    ids=["slot", "folders"],
+)
+def test_slots_and_groups_that_do_not_exist_are_refused(tmp_path, weights, options, message):
+    root = write_culane_root(tmp_path / "culane")
+    with pytest.raises(ValueError, match=message):
+        score(root, tmp_path / "out", weights, **options)

@@ -64,6 +64,7 @@ class CULaneMetric(LaneMetric):
         # (T, 3) tp, fp, fn by category; None holds the images of no category.
         self._counts: dict[str | None, NDArray[np.int64]] = {}
         self._num_images = 0
+        self._unmarked = np.zeros(2, dtype=np.int64)  # images without a label lane, lanes predicted in them
 
     def update(self, prediction: LanePrediction, truth: LanePrediction, *, category: str | None = None) -> None:
         """Adds one image, and its counts to those of `category` if given.
@@ -79,6 +80,8 @@ class CULaneMetric(LaneMetric):
         counts = np.stack([hits, len(prediction.lanes) - hits, len(truth.lanes) - hits], axis=1)  # (T, 3)
         self._counts[category] = self._counts.get(category, 0) + counts
         self._num_images += 1
+        if not truth.lanes:
+            self._unmarked += (1, len(prediction.lanes))
 
     def merge(self, other: CULaneMetric) -> None:
         """Adds the counts of another metric with the same settings."""
@@ -87,6 +90,7 @@ class CULaneMetric(LaneMetric):
         for category, counts in other._counts.items():
             self._counts[category] = self._counts.get(category, 0) + counts
         self._num_images += other._num_images
+        self._unmarked += other._unmarked
 
     def compute(self) -> CULaneScore:
         """The score from the totals of all images so far, and per category."""
@@ -100,6 +104,8 @@ class CULaneMetric(LaneMetric):
             },
             lane_width=self.lane_width,
             num_images=self._num_images,
+            num_unmarked=int(self._unmarked[0]),
+            false_on_unmarked=int(self._unmarked[1]),
         )
 
     def _canvas(self, prediction: LanePrediction, truth: LanePrediction) -> tuple[tuple[int, int], float]:

@@ -61,12 +61,16 @@ class CULaneScore(Score):
         categories: by IoU threshold, then by category name.
         lane_width: with which lanes were drawn, in pixels.
         num_images: that were counted.
+        num_unmarked: those of them that have no label lane at all.
+        false_on_unmarked: lanes predicted in these: does the network know when there is nothing?
     """
 
     totals: Mapping[float, CULaneCounts]
     categories: Mapping[float, Mapping[str, CULaneCounts]]
     lane_width: int
     num_images: int
+    num_unmarked: int = 0
+    false_on_unmarked: int = 0
 
     @property
     def value(self) -> float:
@@ -87,10 +91,15 @@ class CULaneScore(Score):
             }
             for threshold, total in self.totals.items()
         ]
-        return {"metric": "CULane F1", "num_images": self.num_images, "results": results}
+        unmarked = {"num_images": self.num_unmarked, "fp": self.false_on_unmarked}
+        return {"metric": "CULane F1", "num_images": self.num_images, "unmarked": unmarked, "results": results}
 
     def __str__(self) -> str:
-        return "\n\n".join(self._table(threshold) for threshold in self.totals)
+        text = "\n\n".join(self._table(threshold) for threshold in self.totals)
+        if not self.num_unmarked:
+            return text
+        rate = self.false_on_unmarked / self.num_unmarked
+        return f"{text}\n{self.num_unmarked} images without a labelled lane: {rate:.2f} false lanes an image"
 
     def _table(self, threshold: float) -> str:
         rows = [("category", "TP", "FP", "FN", "precision", "recall", "F1")]

@@ -191,3 +191,16 @@ def test_files_of_mixed_sizes_need_their_sizes(tmp_path: Path) -> None:
 def test_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"predictions: expected the folder .*nowhere"):
         score_culane_files(tmp_path, tmp_path / "nowhere", [], CULaneMetric())
+
+
+def test_lanes_on_pictures_without_labels_are_counted_apart() -> None:
+    metric, other = CULaneMetric(), CULaneMetric()
+    metric.update(picture(TWO[0], TWO[1]), picture())
+    metric.update(picture(), picture())
+    metric.update(picture(TWO[0]), picture(TWO[0]))
+    other.update(picture(TWO[0]), picture())
+    metric.merge(other)
+    score = metric.compute()
+    assert (score.num_unmarked, score.false_on_unmarked) == (3, 3)
+    assert score.to_dict()["unmarked"] == {"num_images": 3, "fp": 3}
+    assert str(score).endswith("3 images without a labelled lane: 1.00 false lanes an image")
