@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader
 
 from lanenet_sad.benchmarks import Benchmark, find_benchmark
 from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.mixture import mixed
 from lanenet_sad.datasets.sampling import SampleSet, StepBatches, collate, initialize_worker
 from lanenet_sad.datasets.transforms import TrainTransform
 from lanenet_sad.distillation.base import DistillationMethod
@@ -95,6 +96,8 @@ def train(
     augmentation: Callable[[InputView], TrainTransform] = TrainTransform,
     train_split: str = "train",
     val_split: str | None = "val",
+    mix: Sequence[LaneDataset] = (),
+    mix_shares: Sequence[float] = (),
     canvas_width: int | None = None,
     batch_size: int = 12,
     accumulate: int = 1,
@@ -122,6 +125,8 @@ def train(
         augmentation: called with the view.
         train_split: the split to train on.
         val_split: the split to choose the best checkpoint on; null: no validation.
+        mix: further datasets to train on beside the benchmark's split, such as rendered roads.
+        mix_shares: of each of them in the samples drawn, 0 to 1; the benchmark's split gets the rest.
         canvas_width: validate with every image scaled to this width (CULane metric, mixed image sizes).
         batch_size: images per forward on each device.
         accumulate: forwards per optimizer step.
@@ -140,7 +145,8 @@ def train(
     """
     check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
     kind = find_benchmark(benchmark)
-    data = SampleSet(kind.dataset(root, train_split, model.num_lanes), augmentation(view), skip_bad=True)
+    roads = mixed(kind.dataset(root, train_split, model.num_lanes), mix, mix_shares)
+    data = SampleSet(roads, augmentation(view), skip_bad=True)
     held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
     origin = "" if init_weights is None or resume else _start(model, init_weights)
     fabric = launch(runtime)
@@ -200,13 +206,14 @@ def _summary(run: _Run, faults: list[str]) -> TrainingSummary:
 def _loader(run: _Run, data: SampleSet, batch_size: int, num_workers: int, seed: int) -> Iterable[Any]:
     """Batches from the run's current step on; the order is a function of (seed, step)."""
     batches = StepBatches(
-        len(data),
+        data.sizes,
         batch_size * run.fabric.world_size,
         seed,
         start_step=run.keeper.progress.step * run.accumulate,
         num_steps=max(0, run.schedule.max_steps - run.keeper.progress.step) * run.accumulate,
         rank=run.fabric.global_rank,
         world_size=run.fabric.world_size,
+        shares=data.shares,
     )
     processes = min(num_workers, os.cpu_count() or 1)
     loader: DataLoader[Any] = DataLoader(

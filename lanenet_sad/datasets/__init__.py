@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from lanenet_sad.datasets.base import LaneDataset, LaneRecord
     from lanenet_sad.datasets.culane import CULane
+    from lanenet_sad.datasets.mixture import Mixture
     from lanenet_sad.datasets.sampling import BadSampleError, SampleSet, StepBatches, collate, initialize_worker
     from lanenet_sad.datasets.synthetic import Synthetic
     from lanenet_sad.datasets.transforms import EvalTransform, TrainTransform
@@ -17,6 +18,7 @@ __all__ = [
     "EvalTransform",
     "LaneDataset",
     "LaneRecord",
+    "Mixture",
     "SampleSet",
     "StepBatches",
     "Synthetic",
@@ -33,6 +35,7 @@ _HOMES = {
     "EvalTransform": "transforms",
     "LaneDataset": "base",
     "LaneRecord": "base",
+    "Mixture": "mixture",
     "SampleSet": "sampling",
     "StepBatches": "sampling",
     "Synthetic": "synthetic",

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Iterator, Sequence
+from itertools import count
 from types import FrameType
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import cv2
 import numpy as np
@@ -20,6 +21,7 @@ from torch import Tensor
 from torch.utils.data import Dataset, Sampler, get_worker_info
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord
+from lanenet_sad.datasets.mixture import Mixture
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.models.interface import LaneSample, LaneTargets
 
@@ -50,24 +52,28 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
     """The batches of `num_steps` steps from `start_step` on, as a DataLoader's `batch_sampler`.
 
     The samples are gone through in epochs, each in its own random order; a batch may reach over the end of an
-    epoch. Each batch is a list of (index, draw seed) pairs for `SampleSet`.
+    epoch. Where the dataset is a mixture, each part has epochs of its own, and every `BLOCK` samples hold the parts
+    in proportion to their shares. Each batch is a list of (index, draw seed) pairs for `SampleSet`.
 
     Args:
-        num_samples: size of the dataset.
+        num_samples: size of the dataset, or of each part of a mixture.
         batch_size: samples per step, over all ranks.
         seed: of the run, 0 or more.
         start_step: first step, greater than 0 to resume.
         num_steps: how many steps there are from there on.
         rank: number of this process.
         world_size: how many processes share each batch.
+        shares: of the parts of a mixture, summing to 1; None: in proportion to their sizes.
 
     Raises:
         ValueError: there are no samples, or the batch cannot be shared out evenly.
     """
 
+    BLOCK: ClassVar[int] = 1000
+
     def __init__(
         self,
-        num_samples: int,
+        num_samples: int | Sequence[int],
         batch_size: int,
         seed: int,
         start_step: int,
@@ -75,14 +81,17 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
         *,
         rank: int = 0,
         world_size: int = 1,
+        shares: Sequence[float] | None = None,
     ) -> None:
-        if num_samples < 1:
+        sizes = (num_samples,) if isinstance(num_samples, int) else tuple(num_samples)
+        if min(sizes) < 1:
             raise ValueError("Batches: expected at least one sample, got an empty dataset.")
         if batch_size < 1 or batch_size % world_size:
             raise ValueError(
                 f"Batches: expected a batch size that {world_size} processes can share evenly, got {batch_size}."
             )
-        self.num_samples = num_samples
+        self.sizes = sizes
+        self.shares = tuple(size / sum(sizes) for size in sizes) if shares is None else tuple(shares)
         self.batch_size = batch_size
         self.seed = seed
         self.steps = range(start_step, start_step + num_steps)
@@ -93,18 +102,33 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
         return len(self.steps)
 
     def __iter__(self) -> Iterator[list[tuple[int, int]]]:
-        order: NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        epoch = -1
+        samples = self._samples(self.steps.start * self.batch_size)
         for step in self.steps:
-            batch = []
-            for position in range(self.batch_size):
-                sample = step * self.batch_size + position
-                if sample // self.num_samples != epoch:
-                    epoch = sample // self.num_samples
-                    order = np.random.default_rng((self.seed, epoch)).permutation(self.num_samples)
-                if position % self.world_size == self.rank:
-                    batch.append((int(order[sample % self.num_samples]), _draw_seed(self.seed, step, position)))
-            yield batch
+            batch = [(next(samples), _draw_seed(self.seed, step, position)) for position in range(self.batch_size)]
+            yield batch[self.rank :: self.world_size]
+
+    def _samples(self, first: int) -> Iterator[int]:
+        """The index of sample `first` and of all that follow it."""
+        starts = np.cumsum([0, *self.sizes])
+        drawn = np.zeros(len(self.sizes), dtype=np.int64)
+        orders = [(-1, np.empty(0, dtype=np.int64)) for _ in self.sizes]
+        for block in count():
+            parts = self._parts(block)
+            skipped = min(max(0, first - block * self.BLOCK), self.BLOCK)
+            drawn += np.bincount(parts[:skipped], minlength=len(self.sizes))
+            for part in parts[skipped:].tolist():
+                epoch, place = divmod(int(drawn[part]), self.sizes[part])
+                if epoch != orders[part][0]:
+                    stream = (self.seed, epoch, part) if part else (self.seed, epoch)
+                    orders[part] = (epoch, np.random.default_rng(stream).permutation(self.sizes[part]))
+                drawn[part] += 1
+                yield int(starts[part] + orders[part][1][place])
+
+    def _parts(self, block: int) -> NDArray[np.int64]:
+        """Which part each sample of a block comes from, (BLOCK,)."""
+        bounds = np.rint(np.cumsum(self.shares) * self.BLOCK).astype(np.int64)
+        parts: NDArray[np.int64] = np.repeat(np.arange(len(self.sizes)), np.diff(bounds, prepend=0))
+        return np.random.default_rng((self.seed, block, 0x5EED)).permutation(parts) if len(self.sizes) > 1 else parts
 
 
 class SampleSet(Dataset[LaneSample]):
@@ -136,6 +160,16 @@ class SampleSet(Dataset[LaneSample]):
     def faults(self) -> list[str]:
         """What is wrong with each of these records, one sentence each."""
         return [self._fault(int(index)) for index in self._bad.nonzero()]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """How many pictures there are, for each part of a mixture."""
+        return self.dataset.sizes if isinstance(self.dataset, Mixture) else (len(self.dataset),)
+
+    @property
+    def shares(self) -> tuple[float, ...]:
+        """How often each part is drawn, summing to 1."""
+        return self.dataset.shares if isinstance(self.dataset, Mixture) else (1.0,)
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -6,6 +6,7 @@ import inspect
 import math
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from torch import nn
@@ -31,6 +32,7 @@ def enet(
     input_size: tuple[int, int] | None = None,
     concat_e34: bool | None = None,
     dropout: float | tuple[float, float] = (0.01, 0.1),
+    activation: Literal["prelu", "relu"] = "prelu",
 ) -> LaneNet:
     """Builds ENet for lanes; with SAD it is ENet-SAD, which adds no parameters and nothing at inference.
 
@@ -44,6 +46,7 @@ def enet(
         input_size: (height, width) for the fixed head.
         concat_e34: the decoder reads E3 and E4 side by side; None as the layout has it (only "port" does).
         dropout: channel dropout in stage 1, and in the deeper stages; one number is for both.
+        activation: of the encoder: "prelu" as published, or "relu", which trains faster.
 
     Raises:
         ValueError: A value is out of range, or the fixed head has no input size.
@@ -52,7 +55,9 @@ def enet(
         raise ValueError(f"enet layout: expected one of {', '.join(LAYOUTS)}, got {layout!r}.")
     if num_lanes < 1:
         raise ValueError(f"enet num_lanes: expected at least 1, got {num_lanes}.")
-    form = LAYOUTS[layout]
+    if activation not in ("prelu", "relu"):
+        raise ValueError(f"enet activation: expected prelu or relu, got {activation!r}.")
+    form = replace(LAYOUTS[layout], rectified=activation == "relu")
     rates = _dropout_rates(dropout)
     encoder: Encoder = (SharedENetEncoder if form.shared_stages else ENetEncoder)(form, dropout=rates)
     decoder = ENetDecoder(
@@ -73,6 +78,7 @@ def enet(
         "input_size": None if input_size is None else list(input_size),
         "concat_e34": concat_e34,
         "dropout": list(rates),
+        "activation": activation,
     }
     return network
 
