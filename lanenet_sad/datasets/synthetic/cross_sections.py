@@ -65,6 +65,7 @@ class CrossSection:
         covers: what lies on the paint.
         patches: other flat things.
         room_right: metres beyond the right edge into which the road widens or branches off.
+        is_paved: whether it is asphalt or concrete, not earth or gravel.
     """
 
     lanes: Lanes
@@ -77,6 +78,7 @@ class CrossSection:
     covers: tuple[Band, ...] = ()
     patches: tuple[Patch, ...] = ()
     room_right: float = 0.0
+    is_paved: bool = True
 
     def with_surface(self, surface: Band) -> CrossSection:
         """The same with another asphalt in the old one's place."""

@@ -18,22 +18,26 @@ def with_false_lines(
     rng: np.random.Generator, section: CrossSection, setting: Setting, *, sunny: bool, travel: float
 ) -> CrossSection:
     """Adds a draw of false lines to a road, below its paint."""
-    lines = _draw_seams(rng, section)
+    lines: list[Marking] = []
     bands = list(section.bands)
     patches = list(section.patches)
-    if chance(rng, 0.25):
-        lines += _draw_joints(rng, section)
-    if chance(rng, 0.22):
-        bands += _draw_repairs(rng, section, travel)
+    if section.is_paved:
+        lines += _draw_seams(rng, section)
+        if chance(rng, 0.22):
+            lines += _draw_joints(rng, section)
+        if chance(rng, 0.25):
+            lines += _draw_cracks(rng, section)
+            patches += _draw_cross_cracks(rng, section, travel)
+        if chance(rng, 0.22):
+            bands += _draw_repairs(rng, section, travel)
+        if chance(rng, 0.2):
+            bands.append(_draw_oil_lane(rng, section))
+        if chance(rng, 0.12):
+            bands += _draw_wet_streaks(rng, section, travel)
     if chance(rng, 0.12):
         lines += _draw_skid_marks(rng, section, travel)
-    if chance(rng, 0.25):
-        lines += _draw_cracks(rng, section)
-        patches += _draw_cross_cracks(rng, section, travel)
     if sunny and chance(rng, 0.2):
         lines += _draw_long_shadows(rng, section, travel)
-    if chance(rng, 0.2):
-        bands.append(_draw_oil_lane(rng, section))
     if setting == "highway":
         lines += _draw_opposite_lines(rng, section)
     return replace(section, bands=tuple(bands), patches=tuple(patches), markings=(*lines, *section.markings))
@@ -174,6 +178,19 @@ def _draw_oil_lane(rng: np.random.Generator, section: CrossSection) -> Band:
     half = float(rng.uniform(0.25, 0.5))
     colour = _shaded(section.asphalt, float(rng.uniform(0.65, 0.9)))
     return replace(section.surface, left=middle - half, right=middle + half, colour=colour, softness=0.5, ragged=0.0)
+
+
+def _draw_wet_streaks(rng: np.random.Generator, section: CrossSection, travel: float) -> list[Band]:
+    """Dark damp streaks with soft borders, where water runs along the road or was spilt."""
+    colour = _shaded(section.asphalt, float(rng.uniform(0.5, 0.75)))
+    streaks = []
+    for _ in range(int(rng.integers(1, 4))):
+        left, start = _across(rng, section), float(rng.uniform(-30, 60 + travel))
+        right = left + float(rng.uniform(0.15, 1.2))
+        span = (start, start + float(rng.uniform(8, 80)))
+        streak = replace(section.surface, left=left, right=right, colour=colour, span=span, ragged=0.15)
+        streaks.append(replace(streak, softness=0.25, opacity=float(rng.uniform(0.5, 1.0))))
+    return streaks
 
 
 def _draw_opposite_lines(rng: np.random.Generator, section: CrossSection) -> list[Marking]:

@@ -17,9 +17,9 @@ from lanenet_sad.lanes.lane import Lane, Points
 
 _ROW_STEP = 10 / 590  # CULane labels one point every 10 rows of 590
 _NARROWEST = 0.016  # a lane narrower than this share of the picture's width is too far away to be labelled
-_MIN_POINTS = 3
-_WEBER = 0.08  # contrast against the ground, as a share of its brightness, below which nobody sees a line
-_FAINTEST = 2.0  # grey levels before the exposure that a line must stand out by at least
+_MIN_POINTS = 4
+_WEBER = 0.1  # contrast against the ground, as a share of its brightness, below which nobody sees a line
+_FAINTEST = 5.0  # grey levels before the exposure that a line must stand out by at least
 _LONGEST_GAP = 20.0  # metres of road without a visible line that a label bridges
 _LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -94,9 +94,10 @@ def contrast(view: RoadView, road: Road, marking: Marking, light: Light) -> Floa
     reaches_eye = (light.at(view.depth, x, view.s) @ _LUMA) * light.clear_share(view.depth)
     ground = np.asarray(road.ground_at(marking.offset))
     paint = np.max([_painted_contrast(view, stripe, ground) for stripe in marking.stripes], axis=0)
-    paint = paint * marking.existing_share(view) * road.uncovered_share(view.s, offset) * reaches_eye
+    uncovered, covering = road.covered_at(view.s, offset)
+    paint = paint * marking.existing_share(view) * uncovered * reaches_eye
     haze = (1 - light.clear_share(view.depth)) * float(np.asarray(light.horizon) @ _LUMA)
-    behind = float(ground @ _LUMA) * reaches_eye + haze
+    behind = (float(ground @ _LUMA) * uncovered + covering @ _LUMA) * reaches_eye + haze
     return np.asarray(paint * (1 - 0.6 * light.wet) / (_WEBER * behind + _FAINTEST))
 
 

@@ -18,6 +18,7 @@ from lanenet_sad.datasets.synthetic.false_lines import with_false_lines
 from lanenet_sad.datasets.synthetic.paint_plans import draw_markings, repainted, with_road_works
 from lanenet_sad.datasets.synthetic.road import Alignment, Band, Colour, Road
 from lanenet_sad.datasets.synthetic.road_events import with_event
+from lanenet_sad.datasets.synthetic.road_paint import hatching
 from lanenet_sad.datasets.synthetic.unmarked import draw_unmarked, with_snow
 
 __all__ = ["Difficulty", "Setting", "draw_road", "draw_setting"]
@@ -96,13 +97,25 @@ def _draw_mixed(
     """A road with all that time, traffic and other roads have done to it, or one without lines."""
     section = draw_unmarked(rng, setting, verge, travel)
     if section is None:
-        section = with_event(rng, _draw_marked(rng, setting, "mixed"), setting, travel)
+        section = with_event(rng, _with_median(rng, _draw_marked(rng, setting, "mixed"), travel), setting, travel)
         fate = rng.uniform()
         if fate < 0.1:
             section = repainted(rng, section)
         elif fate < 0.14:
             section = with_road_works(rng, section)
     return with_false_lines(rng, section, setting, sunny=sunny, travel=travel)
+
+
+def _with_median(rng: np.random.Generator, section: CrossSection, travel: float) -> CrossSection:
+    """Hatching between the lines of a painted median, in most cases."""
+    lanes = section.lanes
+    if lanes.median < 0.8 or not section.markings or not chance(rng, 0.75):
+        return section
+    right = lanes.boundaries()[lanes.oncoming]
+    bars = hatching(
+        rng, (0.0, 120.0 + travel), (right - lanes.median, ()), (right, ()), section.markings[0].stripes[0].colour
+    )
+    return replace(section, patches=(*section.patches, *bars))
 
 
 def _draw_alignment(rng: np.random.Generator, setting: Setting, difficulty: Difficulty) -> Alignment:

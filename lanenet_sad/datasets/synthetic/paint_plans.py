@@ -138,8 +138,8 @@ def _as_dots(rng: np.random.Generator, markings: list[Marking]) -> list[Marking]
 
 def _spoil(rng: np.random.Generator, setting: Setting, markings: list[Marking]) -> list[Marking]:
     """What real roads lack: roads without paint, without edge lines, with single lines missing or worn off."""
-    bare = {"rural": 0.03, "highway": 0.01, "city": 0.04}[setting]
-    no_edges = {"rural": 0.2, "highway": 0.02, "city": 0.55}[setting]
+    bare = {"rural": 0.02, "highway": 0.01, "city": 0.03}[setting]
+    no_edges = {"rural": 0.2, "highway": 0.02, "city": 0.45}[setting]
     if chance(rng, bare):
         return [_faded(rng, line) for line in markings]
     kept = list(markings)
@@ -149,7 +149,7 @@ def _spoil(rng: np.random.Generator, setting: Setting, markings: list[Marking]) 
             kept = markings[1:-1]
         elif fate < no_edges + 0.1:
             kept = markings[1:] if chance(rng, 0.5) else markings[:-1]
-    if chance(rng, 0.06) and len(kept) > 1:
+    if chance(rng, 0.05) and len(kept) > 1:
         half = len(kept) // 2
         kept = kept[half:] if chance(rng, 0.5) else kept[:half]
     kept = [_faded(rng, line) if chance(rng, 0.04) else line for line in kept if not chance(rng, 0.04)]

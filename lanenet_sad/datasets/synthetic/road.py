@@ -199,9 +199,10 @@ class Road:
         red, green, blue = colour
         return float(red), float(green), float(blue)
 
-    def uncovered_share(self, s: FloatArray, lateral: FloatArray) -> FloatArray:
-        """How much of the paint at places of the road the covers leave in sight, 0..1."""
-        seen = np.ones_like(s)
+    def covered_at(self, s: FloatArray, lateral: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """What covers do to paint at N places: the share (N,) that stays in sight, and the colour (N, 3) on top."""
+        seen, colour = np.ones_like(s), np.zeros((*s.shape, 3))
         for cover in self.covers:
-            seen = seen * (1 - cover.cover_at(s, lateral))
-        return seen
+            share = cover.cover_at(s, lateral)[..., None]
+            seen, colour = seen * (1 - share[..., 0]), colour * (1 - share) + share * np.asarray(cover.colour)
+        return seen, colour

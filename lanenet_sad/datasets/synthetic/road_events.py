@@ -22,7 +22,7 @@ def with_event(rng: np.random.Generator, section: CrossSection, setting: Setting
     if event == "crossroads":
         return _with_crossroads(rng, section, setting, max(start, 3.0))
     if event == "exit":
-        return _with_exit(rng, section, start - 60)
+        return _with_exit(rng, section, start - 95)
     if event == "ends":
         return _with_ending_lane(rng, section, start)
     return _with_opening_lane(rng, section, start) if event == "opens" else section

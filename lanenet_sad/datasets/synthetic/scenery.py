@@ -19,6 +19,7 @@ from lanenet_sad.lanes.lane import Image
 
 _NUM_CROWNS = 12
 _CROWN_SIZE = 128
+_KERB_REACH = 120.0  # a kerb farther away is thinner than a pixel, and buildings may stand before it
 _BLACK: Colour = (38.0, 38.0, 40.0)
 
 
@@ -201,7 +202,8 @@ def _draw_building(canvas: Image, view: RoadView, thing: Thing, light: Light, la
 
 def draw_barrier(canvas: Image, view: RoadView, barrier: Barrier, light: Light) -> None:
     """Draws a rail, wall or kerb along the road in place, in pieces so that light and haze can change along it."""
-    s = view.pose.s + np.concatenate([[2.0], np.geomspace(3.0, view.farthest() - view.pose.s - 1, 40)])
+    reach = min(view.farthest() - view.pose.s - 1, _KERB_REACH if barrier.top < 0.3 else np.inf)
+    s = view.pose.s + np.concatenate([[2.0], np.geomspace(3.0, max(reach, 4.0), 40)])
     if barrier.blocks > 0:
         first = math.ceil((view.pose.s + 2.0) / barrier.blocks) * barrier.blocks
         blocks = first + barrier.blocks * np.arange(50)

@@ -23,7 +23,7 @@ _SNOW: Colour = (212.0, 218.0, 227.0)
 
 def draw_unmarked(rng: np.random.Generator, setting: Setting, verge: Colour, travel: float) -> CrossSection | None:
     """A road without lines, or None where the road is to have lines."""
-    if not chance(rng, {"rural": 0.2, "highway": 0.0, "city": 0.17}[setting]):
+    if not chance(rng, {"rural": 0.14, "highway": 0.0, "city": 0.1}[setting]):
         return None
     if setting == "rural":
         kind: UnmarkedKind = choose(rng, ("bare", "dirt", "gravel"), (0.5, 0.3, 0.2))
@@ -81,7 +81,7 @@ def _draw_dirt_road(rng: np.random.Generator, verge: Colour, colours: tuple[Colo
         )
         for side in (-1, 1)
     ]
-    return CrossSection(lanes, edges, soil, tuple(bands), surface)
+    return CrossSection(lanes, edges, soil, tuple(bands), surface, is_paved=False)
 
 
 def _as_car_park(rng: np.random.Generator, section: CrossSection, travel: float) -> CrossSection:
@@ -100,7 +100,7 @@ def _as_car_park(rng: np.random.Generator, section: CrossSection, travel: float)
 
 def with_snow(rng: np.random.Generator, section: CrossSection) -> CrossSection:
     """Snow on the road: none, at its edges, between the tracks of the wheels, or everywhere."""
-    mode = choose(rng, ("verge", "edges", "between tracks", "everywhere"), (0.25, 0.25, 0.25, 0.25))
+    mode = choose(rng, ("verge", "edges", "between tracks", "everywhere"), (0.32, 0.34, 0.22, 0.12))
     if mode == "verge":
         return section
     low, high = section.edges
