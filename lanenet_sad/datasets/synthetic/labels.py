@@ -18,8 +18,8 @@ from lanenet_sad.lanes.lane import Lane, Points
 _ROW_STEP = 10 / 590  # CULane labels one point every 10 rows of 590
 _NARROWEST = 0.016  # a lane narrower than this share of the picture's width is too far away to be labelled
 _MIN_POINTS = 4
-_WEBER = 0.1  # contrast against the ground, as a share of its brightness, below which nobody sees a line
-_FAINTEST = 5.0  # grey levels before the exposure that a line must stand out by at least
+_WEBER = 0.08  # contrast against the ground, as a share of its brightness, below which nobody sees a line
+_FAINTEST = 3.0  # grey levels before the exposure that a line must stand out by at least
 _LONGEST_GAP = 20.0  # metres of road without a visible line that a label bridges
 _LUMA = np.array([0.299, 0.587, 0.114])
 
