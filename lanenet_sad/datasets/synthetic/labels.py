@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.datasets.synthetic.light import Light
-from lanenet_sad.datasets.synthetic.markings import LaneType, Marking, Stripe
+from lanenet_sad.datasets.synthetic.markings import Knots, LaneType, Marking, Stripe
 from lanenet_sad.datasets.synthetic.road import Road
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.curves import sample_at_rows
@@ -44,13 +44,16 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
     """
     near_enough = road.lane_width / view.pixel_width > _NARROWEST * view.camera.image_size[1]
     found: list[tuple[float, Lane, LaneType]] = []
-    for marking in road.markings:
-        rows = labelled_rows(view, road, marking, light) & near_enough if marking.labelled else near_enough[:0]
+    for pieces in _lines(road):
+        visible = [contrast(view, road, piece, light) > 1 for piece in pieces]
+        exists = np.any([piece.existing_share(view) > 0.5 for piece in pieces], axis=0)
+        rows = labelled_rows(view, np.any(visible, axis=0), exists) & near_enough
         if rows.sum() >= 2:
-            curve, foot = _curve(view, marking, rows, mirrored=mirrored)
+            curve, foot = _curve(view, pieces[0], rows, mirrored=mirrored)
             points = _at_label_rows(curve, view.camera.image_size)
             if len(points) >= _MIN_POINTS:
-                found.append((foot, Lane(points), marking.lane_type))
+                kind = pieces[int(np.argmax([seen.sum() for seen in visible]))].lane_type
+                found.append((foot, Lane(points), kind))
     found.sort(key=lambda item: item[0])
     middle = (view.camera.image_size[1] - 1) / 2
     num_left = sum(foot < middle for foot, _, _ in found)
@@ -62,10 +65,23 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
     return LaneLabels(lanes, tuple(lane_type for _, _, lane_type in found))
 
 
-def labelled_rows(view: RoadView, road: Road, marking: Marking, light: Light) -> BoolArray:
-    """(R,) the rows in which a line is labelled: its longest visible stretch, short gaps included."""
-    visible = contrast(view, road, marking, light) > 1
-    exists = marking.existing_share(view) > 0.5
+def _lines(road: Road) -> list[list[Marking]]:
+    """The labelled markings; pieces of one line that changes its kind on the way stand together."""
+    lines: dict[tuple[float, Knots], list[Marking]] = {}
+    for marking in road.markings:
+        if marking.labelled:
+            lines.setdefault((marking.offset, marking.drift), []).append(marking)
+    return list(lines.values())
+
+
+def labelled_rows(view: RoadView, visible: BoolArray, exists: BoolArray) -> BoolArray:
+    """(R,) the rows in which a line is labelled: its longest visible stretch, short gaps included.
+
+    Args:
+        view: the row table.
+        visible: (R,) where the line stands out from the ground.
+        exists: (R,) where there is a line, visible or not.
+    """
     seen = np.flatnonzero(visible)
     labelled = np.zeros_like(visible)
     if len(seen) == 0:

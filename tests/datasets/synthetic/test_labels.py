@@ -110,6 +110,14 @@ def test_a_line_that_begins_ahead_is_labelled_from_there_and_keeps_its_slot() ->
     assert 3000 / (lanes[1].points[0, 1] - 60.0) == pytest.approx(20, abs=2)
 
 
+def test_a_line_that_changes_its_kind_on_the_way_is_one_line() -> None:
+    dashed, solid = Stripe(painted=1.0, gap=1.0), Stripe()
+    pieces = (Marking(1.75, (dashed,), span=(-1e5, 40.0)), Marking(1.75, (solid,), span=(40.0, 1e5)))
+    labels = label(make_road(*pieces))
+    assert reach(labels) > 150
+    assert labels.types == (LaneType("dashed", "white"),)
+
+
 def test_types_stand_beside_their_lanes_also_in_mirrored_pictures() -> None:
     road = make_road(
         Marking(-1.75, (Stripe(colour=YELLOW, shift=-0.1), Stripe(colour=YELLOW, shift=0.1))),
