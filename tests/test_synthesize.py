@@ -50,6 +50,12 @@ def test_culane_layout_reads_back(tmp_path: Path) -> None:
                 assert entry.existence == tuple(int(slot in slots) for slot in (1, 2, 3, 4))
                 assert entry.mask is not None
                 assert (root / entry.mask.lstrip("/")).is_file()
+    lines = [json.loads(line) for line in (root / "lane_types.jsonl").read_text().splitlines()]
+    assert len(lines) == 8
+    record = CULane(root, "list/train.txt").load(0)
+    assert lines[0]["image"] == CULane(root, "list/train.txt").name(0)
+    assert [lane["slot"] for lane in lines[0]["lanes"]] == [lane.slot for lane in record.truth.lanes]
+    assert all(set(lane) == {"slot", "style", "colour"} for line in lines for lane in line["lanes"])
     tests = sorted(entry.image for entry in read_culane_list(root / "list" / "test.txt"))
     parts = [entry.image for path in (root / "list/test_split").iterdir() for entry in read_culane_list(path)]
     assert sorted(parts) == tests
@@ -85,7 +91,7 @@ def test_a_set_grows_without_changing_and_keeps_what_is_there(tmp_path: Path) ->
     summary = make_set(tmp_path, num_train=4)
     assert summary.num_kept == 8
     after = contents(tmp_path)
-    assert all(after[name] == before[name] for name in before if not name.startswith("list/train"))
+    assert all(after[name] == before[name] for name in before if not name.startswith(("list/train", "lane_types")))
     assert all((tmp_path / name).stat().st_mtime_ns == time for name, time in times.items())
     assert len(CULane(tmp_path)) == 4
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,8 @@ import numpy as np
 from lanenet_sad.datasets.base import draw_lane_mask
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.layouts import Difficulty
-from lanenet_sad.datasets.synthetic.render import render_scene, scene_lanes
+from lanenet_sad.datasets.synthetic.markings import LaneType
+from lanenet_sad.datasets.synthetic.render import render_scene
 from lanenet_sad.datasets.synthetic.scene import draw_scene
 from lanenet_sad.lanes.files import (
     CULaneListEntry,
@@ -30,6 +32,7 @@ Split = Literal["train", "val", "test"]
 # Every split has its own range of scenes, so that a larger training set leaves the test set as it is.
 FIRST_INDEX: dict[Split, int] = {"train": 0, "val": 10_000_000, "test": 20_000_000}
 JPEG_QUALITY = 92
+LANE_TYPES = "lane_types.jsonl"
 
 _CULANE_CATEGORIES = {
     "normal": "test0_normal",
@@ -102,12 +105,14 @@ class WrittenImage:
     Attributes:
         job: what was asked for.
         truth: the labelled lanes that have a slot.
+        lane_types: what kind of line each lane of `truth` is, in the same order.
         category: of the scene, see `Scene.category`.
         was_there: whether the files were there already.
     """
 
     job: ImageJob
     truth: LanePrediction
+    lane_types: tuple[LaneType, ...]
     category: str
     was_there: bool
 
@@ -121,17 +126,17 @@ def write_image(job: ImageJob) -> WrittenImage:
     index = FIRST_INDEX[job.split] + job.number
     size, difficulty, num_lanes = job.image_size, job.difficulty, job.num_lanes
     if job.keep and job.image_path.exists():
-        lanes = scene_lanes(job.seed, index, image_size=size, difficulty=difficulty, num_lanes=num_lanes)
-        category = draw_scene(scene_rng(job.seed, index), size, difficulty).category
-        return WrittenImage(job, _truth(job, lanes), category, was_there=True)
+        drawn = draw_scene(scene_rng(job.seed, index), size, difficulty)
+        lanes, types = drawn.labels(drawn.pose, num_lanes)
+        return WrittenImage(job, _truth(job, lanes), _kept_types(lanes, types), drawn.category, was_there=True)
     scene = render_scene(job.seed, index, image_size=size, difficulty=difficulty, num_lanes=num_lanes)
-    truth = _truth(job, scene.lanes)
+    truth, types = _truth(job, scene.lanes), _kept_types(scene.lanes, scene.lane_types)
     if job.layout == "culane":
         if job.masks:
             write_picture(job.root / job.mask_name.lstrip("/"), draw_lane_mask(truth))
         write_culane_lines(job.image_path.with_suffix(".lines.txt"), truth.lanes)
     write_picture(job.image_path, scene.image)
-    return WrittenImage(job, truth, scene.category, was_there=False)
+    return WrittenImage(job, truth, types, scene.category, was_there=False)
 
 
 def write_picture(path: Path, picture: Image | IntMask) -> None:
@@ -159,6 +164,7 @@ def write_culane_index(root: Path, images: Sequence[WrittenImage]) -> None:
     for category, name in _CULANE_CATEGORIES.items():
         members = [image for image in tests if image.category == category]
         _write_list(folder / "test_split" / f"{name}.txt", _names(members))
+    _write_lane_types(root, images)
 
 
 def write_tusimple_index(root: Path, images: Sequence[WrittenImage]) -> None:
@@ -172,6 +178,18 @@ def write_tusimple_index(root: Path, images: Sequence[WrittenImage]) -> None:
                 write_tusimple(root / file, part)
             else:
                 (root / file).unlink(missing_ok=True)
+    _write_lane_types(root, images)
+
+
+def _write_lane_types(root: Path, images: Sequence[WrittenImage]) -> None:
+    """Writes `lane_types.jsonl`, which no benchmark asks for: per picture its lanes' slots, styles and colours."""
+    with replacing(root / LANE_TYPES) as temporary, temporary.open("w", encoding="utf-8") as file:
+        for image in images:
+            lanes = [
+                {"slot": lane.slot, "style": lane_type.style, "colour": lane_type.colour}
+                for lane, lane_type in zip(image.truth.lanes, image.lane_types, strict=True)
+            ]
+            file.write(json.dumps({"image": image.job.name, "lanes": lanes}) + "\n")
 
 
 def _write_list(path: Path, entries: Sequence[CULaneListEntry]) -> None:
@@ -199,3 +217,8 @@ def _truth(job: ImageJob, lanes: Sequence[Lane]) -> LanePrediction:
         rows = tusimple_rows(job.image_size[0])
     kept = tuple(lane for lane in lanes if lane.slot is not None)
     return LanePrediction(kept, job.image_size, job.name, row_anchors=rows)
+
+
+def _kept_types(lanes: Sequence[Lane], types: Sequence[LaneType]) -> tuple[LaneType, ...]:
+    """The types of the lanes that `_truth` keeps."""
+    return tuple(kind for lane, kind in zip(lanes, types, strict=True) if lane.slot is not None)

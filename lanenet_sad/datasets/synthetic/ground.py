@@ -2,36 +2,14 @@
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.light import Light
-from lanenet_sad.datasets.synthetic.markings import paint_stripe
-from lanenet_sad.datasets.synthetic.road import Band, Barrier, Colour, Road
+from lanenet_sad.datasets.synthetic.markings import follow, overlap, paint_stripe
+from lanenet_sad.datasets.synthetic.road import Band, Barrier, Patch, Road
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile, sample_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
-
-
-@dataclass(frozen=True)
-class Patch:
-    """A quadrilateral on the road: an arrow's part, a crossing's bar, a repaired place, a manhole.
-
-    Attributes:
-        s: (start, end) along the road in metres.
-        lateral: (left, right) in metres at the start.
-        colour: RGB 0..255 in daylight.
-        strength: how much of the ground it hides, 0..1.
-        lateral_end: (left, right) at the end; None for the same as at the start.
-    """
-
-    s: tuple[float, float]
-    lateral: tuple[float, float]
-    colour: Colour
-    strength: float = 0.85
-    lateral_end: tuple[float, float] | None = None
 
 
 def paint_ground(view: RoadView, road: Road, patches: tuple[Patch, ...], light: Light) -> FloatImage:
@@ -47,6 +25,8 @@ def paint_ground(view: RoadView, road: Road, patches: tuple[Patch, ...], light: 
     for marking in road.markings:
         for stripe in marking.stripes:
             paint_stripe(ground, view, marking, stripe)
+    for cover in road.covers:
+        _lay_cover(ground, view, cover, lateral, road.texture_start)
     for barrier in road.barriers:
         _shade_beside(ground, view, barrier, light, lateral)
     if light.dapple > 0:
@@ -63,24 +43,77 @@ def _surface(view: RoadView, road: Road, lateral: FloatImage) -> FloatImage:
     layers = np.empty((5, *lateral.shape), dtype=np.float32)
     layers[...] = _layer(road.verge)
     for band in road.bands:
-        cover = _cover(view, lateral, band.left, band.right, band.softness)
-        columns = _touched(cover)
-        part = layers[:, :, columns]
-        part += cover[:, columns] * (_layer(band) - part)
+        rows, columns, cover = _band_cover(view, band, lateral)
+        part = layers[:, rows, columns]
+        part += cover * (_layer(band) - part)
     grain, patches = _texture(view, lateral, road.texture_start)
     factor = 1.0 + layers[3] * grain + layers[4] * patches
     return np.asarray(layers[:3] * np.maximum(factor, 0.1), dtype=np.float32)
+
+
+def _band_cover(view: RoadView, band: Band, lateral: FloatImage) -> tuple[slice, slice, FloatImage]:
+    """The rows and columns that a band touches, and how much of each of their pixels it covers."""
+    rows = slice(0, len(view.s))
+    if band.span is not None:
+        along = overlap(view, *band.span).astype(np.float32)
+        rows = _touched(along[None, :])
+    left, right = band.left + follow(band.left_drift, view.s[rows]), band.right + follow(band.right_drift, view.s[rows])
+    if band.ragged > 0:
+        left = left + band.ragged * _crumbled(view.s[rows], 0)
+        right = right + band.ragged * _crumbled(view.s[rows], 200)
+    pixel_width = view.pixel_width[rows]
+    shape = lateral.shape[1]
+    zero = view.centre[rows]
+    first = int(np.clip(np.floor((zero + (left - band.softness) / pixel_width).min(initial=shape)) - 1, 0, shape))
+    last = int(np.clip(np.ceil((zero + (right + band.softness) / pixel_width).max(initial=0)) + 2, first, shape))
+    columns = slice(first, last)
+    cover = _cover(pixel_width, lateral[rows, columns], left[:, None], right[:, None], band.softness)
+    if band.span is not None:
+        cover *= along[rows, None]
+    return rows, columns, cover * np.float32(band.opacity)
+
+
+def _crumbled(s: FloatArray, shift: int) -> FloatArray:
+    """How far a crumbling border is from its mean place, about -1..1."""
+    tile = noise_tile(1.0, 8)[shift]
+    at = s * 4.0
+    before = np.floor(at).astype(np.int64)
+    share = at - before
+    return np.asarray(0.5 * (tile[before % TILE] * (1 - share) + tile[(before + 1) % TILE] * share))
+
+
+def _lay_cover(ground: FloatImage, view: RoadView, band: Band, lateral: FloatImage, start: float) -> None:
+    """Snow, dirt or water on top of ground and paint, in place; thin covers lie in patches."""
+    rows, columns, cover = _band_cover(view, band, lateral)
+    here = lateral[rows, columns]
+    if here.size == 0:
+        return
+    s = (view.s[rows] + start).astype(np.float32)[:, None]
+    beside = np.clip(here, -800, 800)
+    rough = sample_tile(noise_tile(1.1, 2), beside * 4.0, np.broadcast_to(s * 3.0 % TILE, here.shape))
+    uneven = np.clip(1 + rough * 2.5 * (1 - band.opacity), 0, 1.6)
+    cover = np.clip(cover * uneven, 0, 1)
+    shade = np.maximum(1 + 0.5 * band.patches * rough, 0.3)
+    part = ground[:, rows, columns]
+    part += cover * (np.asarray(band.colour, dtype=np.float32)[:, None, None] * shade - part)
 
 
 def _layer(band: Band) -> FloatImage:
     return np.array([*band.colour, band.grain, band.patches], dtype=np.float32)[:, None, None]
 
 
-def _cover(view: RoadView, lateral: FloatImage, left: float, right: float, softness: float = 0.0) -> FloatImage:
+def _cover(
+    pixel_width: FloatArray,
+    lateral: FloatImage,
+    left: float | FloatArray,
+    right: float | FloatArray,
+    softness: float = 0.0,
+) -> FloatImage:
     """Share of each pixel's width (or of `softness` metres) that lies between two lateral positions, (R, W)."""
-    pixel = np.maximum(view.pixel_width, softness)[:, None].astype(np.float32)
-    overlap = np.minimum(lateral + pixel / 2, right) - np.maximum(lateral - pixel / 2, left)
-    return np.clip(overlap / pixel, 0.0, 1.0)
+    pixel = np.maximum(pixel_width, softness)[:, None].astype(np.float32)
+    low, high = np.asarray(left, dtype=np.float32), np.asarray(right, dtype=np.float32)
+    overlapping = np.minimum(lateral + pixel / 2, high) - np.maximum(lateral - pixel / 2, low)
+    return np.asarray(np.clip(overlapping / pixel, 0.0, 1.0), dtype=np.float32)
 
 
 def _touched(cover: FloatImage) -> slice:
@@ -131,7 +164,7 @@ def _shade_beside(ground: FloatImage, view: RoadView, barrier: Barrier, light: L
     if barrier.shadow == 0 or light.shadow == 0:
         return
     ends = sorted((barrier.offset, barrier.offset + barrier.shadow))
-    cover = _cover(view, lateral, ends[0], ends[1])
+    cover = _cover(view.pixel_width, lateral, ends[0], ends[1])
     columns = _touched(cover)
     ground[:, :, columns] *= 1 - light.shadow * cover[:, columns]
 
@@ -167,18 +200,3 @@ def _between(coarse: FloatImage, columns: FloatArray, width: int) -> FloatImage:
     index = np.clip(np.searchsorted(columns, at, side="right") - 1, 0, len(columns) - 2)
     share = ((at - columns[index]) / (columns[index + 1] - columns[index])).astype(np.float32)
     return np.asarray(coarse[..., index] * (1 - share) + coarse[..., index + 1] * share, dtype=np.float32)
-
-
-def arrow(s: float, lateral: float, colour: Colour, length: float = 5.0) -> tuple[Patch, ...]:
-    """A painted arrow that points ahead: a shaft and a head."""
-    shaft = s + 0.6 * length
-    return (
-        Patch((s, shaft), (lateral - 0.08, lateral + 0.08), colour),
-        Patch((shaft, s + length), (lateral - 0.35, lateral + 0.35), colour, lateral_end=(lateral, lateral)),
-    )
-
-
-def crossing(s: float, left: float, right: float, colour: Colour) -> tuple[Patch, ...]:
-    """A zebra crossing: bars along the road, half a metre wide."""
-    count = max(1, math.floor(right - left))
-    return tuple(Patch((s, s + 3.5), (left + i + 0.25, left + i + 0.75), colour) for i in range(count))

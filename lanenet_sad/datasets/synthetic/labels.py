@@ -3,68 +3,144 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lanenet_sad.datasets.synthetic.light import Light
-from lanenet_sad.datasets.synthetic.markings import Marking
+from lanenet_sad.datasets.synthetic.markings import Knots, LaneType, Marking, Stripe
 from lanenet_sad.datasets.synthetic.road import Road
-from lanenet_sad.datasets.synthetic.view import RoadView
+from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.curves import sample_at_rows
 from lanenet_sad.lanes.lane import Lane, Points
 
 _ROW_STEP = 10 / 590  # CULane labels one point every 10 rows of 590
 _NARROWEST = 0.016  # a lane narrower than this share of the picture's width is too far away to be labelled
-_MIN_POINTS = 3
-_FAINTEST = 0.04  # share of the contrast that haze must leave of a labelled line
+_MIN_POINTS = 4
+_WEBER = 0.08  # contrast against the ground, as a share of its brightness, below which nobody sees a line
+_FAINTEST = 3.0  # grey levels before the exposure that a line must stand out by at least
+_LONGEST_GAP = 20.0  # metres of road without a visible line that a label bridges
+_LUMA = np.array([0.299, 0.587, 0.114])
+
+BoolArray = NDArray[np.bool_]
 
 
-def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num_lanes: int) -> tuple[Lane, ...]:
+class LaneLabels(NamedTuple):
+    """The labelled lines of a picture and, in the same order, what kind of line each is."""
+
+    lanes: tuple[Lane, ...]
+    types: tuple[LaneType, ...]
+
+
+def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num_lanes: int) -> LaneLabels:
     """The labelled lines of a scene in pixels of the picture, left to right, points near to far.
 
     Lines continue behind vehicles, as CULane labels them, and end at a crest, at the border of the picture, and
-    where the lane becomes too narrow or the air too thick to see it. Slots count from the middle of the picture's
-    bottom row: the nearest line left of it is `num_lanes // 2`, the nearest one right of it the next; lines for
-    which no slot is left have none.
+    where the lane becomes too narrow to see it or the paint does not stand out from the ground any more: worn,
+    snowed under, in the dark or in fog. A line that is nowhere visible has no label. Slots count from the middle of
+    the picture's bottom row: the nearest line left of it is `num_lanes // 2`, the nearest one right of it the next;
+    lines for which no slot is left have none.
     """
-    visible = _visible_rows(view, road, light)
-    lanes = []
-    for marking in road.markings:
-        if marking.labelled and visible.sum() >= 2:
-            curve, foot = _curve(view, marking, visible, mirrored=mirrored)
+    near_enough = road.lane_width / view.pixel_width > _NARROWEST * view.camera.image_size[1]
+    found: list[tuple[float, Lane, LaneType]] = []
+    for pieces in _lines(road):
+        visible = [contrast(view, road, piece, light) > 1 for piece in pieces]
+        exists = np.any([piece.existing_share(view) > 0.5 for piece in pieces], axis=0)
+        rows = labelled_rows(view, np.any(visible, axis=0), exists) & near_enough
+        if rows.sum() >= 2:
+            curve, foot = _curve(view, pieces[0], rows, mirrored=mirrored)
             points = _at_label_rows(curve, view.camera.image_size)
             if len(points) >= _MIN_POINTS:
-                lanes.append((foot, Lane(points)))
-    lanes.sort(key=lambda item: item[0])
+                kind = pieces[int(np.argmax([seen.sum() for seen in visible]))].lane_type
+                found.append((foot, Lane(points), kind))
+    found.sort(key=lambda item: item[0])
     middle = (view.camera.image_size[1] - 1) / 2
-    num_left = sum(foot < middle for foot, _ in lanes)
-    slots = [num_lanes // 2 - num_left + 1 + number for number in range(len(lanes))]
-    return tuple(
+    num_left = sum(foot < middle for foot, _, _ in found)
+    slots = [num_lanes // 2 - num_left + 1 + number for number in range(len(found))]
+    lanes = tuple(
         replace(lane, slot=slot if 1 <= slot <= num_lanes else None)
-        for (_, lane), slot in zip(lanes, slots, strict=True)
+        for (_, lane, _), slot in zip(found, slots, strict=True)
     )
+    return LaneLabels(lanes, tuple(lane_type for _, _, lane_type in found))
 
 
-def _visible_rows(view: RoadView, road: Road, light: Light) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    """(R,) which ground rows are near enough to be labelled."""
-    lane_pixels = road.lane_width / view.pixel_width
-    return (lane_pixels > _NARROWEST * view.camera.image_size[1]) & (light.clear_share(view.depth) > _FAINTEST)
+def _lines(road: Road) -> list[list[Marking]]:
+    """The labelled markings; pieces of one line that changes its kind on the way stand together."""
+    lines: dict[tuple[float, Knots], list[Marking]] = {}
+    for marking in road.markings:
+        if marking.labelled:
+            lines.setdefault((marking.offset, marking.drift), []).append(marking)
+    return list(lines.values())
 
 
-def _curve(
-    view: RoadView, marking: Marking, visible: np.ndarray[tuple[int], np.dtype[np.bool_]], *, mirrored: bool
-) -> tuple[Points, float]:
-    """A marking as a dense polyline of the picture, near to far, and its column on the picture's bottom row."""
-    columns = view.columns(marking.offset_at(view.s))
-    canvas = np.stack([columns, view.rows], axis=1)[visible][::-1]
-    points = view.camera.to_image(canvas)
+def labelled_rows(view: RoadView, visible: BoolArray, exists: BoolArray) -> BoolArray:
+    """(R,) the rows in which a line is labelled: its longest visible stretch, short gaps included.
+
+    Args:
+        view: the row table.
+        visible: (R,) where the line stands out from the ground.
+        exists: (R,) where there is a line, visible or not.
+    """
+    seen = np.flatnonzero(visible)
+    labelled = np.zeros_like(visible)
+    if len(seen) == 0:
+        return labelled
+    # Rows run far to near. A piece ends where the road between two visible rows is longer than a label bridges.
+    ends = np.flatnonzero(view.s[seen[:-1]] - view.s[seen[1:]] > _LONGEST_GAP)
+    firsts = np.concatenate([[0], ends + 1])
+    lasts = np.concatenate([ends, [len(seen) - 1]])
+    longest = int(np.argmax(seen[lasts] - seen[firsts]))
+    first, last = int(seen[firsts[longest]]), int(seen[lasts[longest]])
+    labelled[first : last + 1] = True
+    # The dark right before the headlights hides nothing that one would not report.
+    if exists[last:].all() and view.s[last] - view.s[-1] < _LONGEST_GAP:
+        labelled[last:] = True
+    return labelled
+
+
+def contrast(view: RoadView, road: Road, marking: Marking, light: Light) -> FloatArray:
+    """(R,) how much a line stands out in every row, as a multiple of what it takes to see it.
+
+    The difference in colour of paint and ground, less what is worn off, covered and thinner than a pixel, in the
+    light of that place and through the air before it; against the brightness of the ground with its haze.
+    """
+    offset = marking.offset_at(view.s)
+    x = (view.columns(offset) - view.camera.canvas_centre_x) * view.depth / view.camera.focal_x
+    reaches_eye = (light.at(view.depth, x, view.s) @ _LUMA) * light.clear_share(view.depth)
+    ground = np.asarray(road.ground_at(marking.offset))
+    paint = np.max([_painted_contrast(view, stripe, ground) for stripe in marking.stripes], axis=0)
+    uncovered, covering = road.covered_at(view.s, offset)
+    paint = paint * marking.existing_share(view) * uncovered * reaches_eye
+    haze = (1 - light.clear_share(view.depth)) * float(np.asarray(light.horizon) @ _LUMA)
+    behind = (float(ground @ _LUMA) * uncovered + covering @ _LUMA) * reaches_eye + haze
+    return np.asarray(paint * (1 - 0.6 * light.wet) / (_WEBER * behind + _FAINTEST))
+
+
+def _painted_contrast(view: RoadView, stripe: Stripe, ground: FloatArray) -> FloatArray:
+    """(R,) grey levels in daylight by which a stripe differs from the ground in its own painted places."""
+    difference = float(np.sqrt(np.mean((np.asarray(stripe.colour) - ground) ** 2)))
+    across = np.minimum(1.0, stripe.width / view.pixel_width)
+    seen = np.full_like(across, 1.0)
+    if stripe.painted > 0:
+        seen = np.minimum(1.0, (stripe.painted + stripe.rise * view.depth / view.camera.height) / view.pixel_length)
+    return np.asarray(difference * stripe.strength * stripe.paint_left * across * seen)
+
+
+def _curve(view: RoadView, marking: Marking, rows: BoolArray, *, mirrored: bool) -> tuple[Points, float]:
+    """A marking as a dense polyline of the picture, near to far, and its column on the picture's bottom row.
+
+    The column is that of the line as if it went on to the bottom, so that a line that begins ahead has its place.
+    """
     height, width = view.camera.image_size
+    canvas = np.stack([view.columns(marking.offset_at(view.s)), view.rows], axis=1)
+    points = view.camera.to_image(canvas)
     if mirrored:
         points[:, 0] = width - 1 - points[:, 0]
-    near = points[: max(2, min(6, len(points)))]
+    near = points[::-1][:6]
     slope = (near[-1, 0] - near[0, 0]) / min(near[-1, 1] - near[0, 1], -1e-6)
     foot = near[0, 0] + slope * (height - 1 - near[0, 1])
-    return points, float(foot)
+    return points[rows][::-1], float(foot)
 
 
 def _at_label_rows(curve: Points, image_size: tuple[int, int]) -> Points:

@@ -9,8 +9,8 @@ import numpy as np
 
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.ground import paint_ground
-from lanenet_sad.datasets.synthetic.labels import label_lanes
 from lanenet_sad.datasets.synthetic.layouts import Difficulty
+from lanenet_sad.datasets.synthetic.markings import LaneType
 from lanenet_sad.datasets.synthetic.photo import add_rain, dazzle, develop, mirror_wet, shine
 from lanenet_sad.datasets.synthetic.scene import Scene, draw_scene
 from lanenet_sad.datasets.synthetic.scenery import Thing, draw_barrier, draw_thing
@@ -20,7 +20,7 @@ from lanenet_sad.datasets.synthetic.traffic import Vehicle, draw_vehicle
 from lanenet_sad.datasets.synthetic.view import Pose, RoadView, look
 from lanenet_sad.lanes.lane import Image, Lane
 
-RENDERER_VERSION = 1
+RENDERER_VERSION = 2
 """Changes whenever the same (seed, index) gives another picture."""
 
 
@@ -32,11 +32,13 @@ class RenderedScene:
         image: (H, W, 3) RGB uint8.
         lanes: labelled lines left to right, points near to far in pixels of `image`; those beyond the slots have
             slot None.
+        lane_types: what kind of line each of `lanes` is, in the same order.
         category: what is special about the scene, see `Scene.category`.
     """
 
     image: Image
     lanes: tuple[Lane, ...]
+    lane_types: tuple[LaneType, ...]
     category: str
 
 
@@ -63,8 +65,9 @@ def render_scene(
     if num_lanes < 2:
         raise ValueError(f"Synthetic scene: expected 2 lane slots or more, got {num_lanes}.")
     scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
-    image, lanes = render_view(scene, scene.pose, scene.vehicles, scene_rng(seed, index, 1), num_lanes=num_lanes)
-    return RenderedScene(image, lanes, scene.category)
+    image = _render(scene, scene.pose, scene.vehicles, scene_rng(seed, index, 1))
+    labels = scene.labels(scene.pose, num_lanes)
+    return RenderedScene(image, labels.lanes, labels.types, scene.category)
 
 
 def scene_lanes(
@@ -77,8 +80,20 @@ def scene_lanes(
 ) -> tuple[Lane, ...]:
     """The lanes of `render_scene` with the same arguments; faster, as no pixel is painted."""
     scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
-    view = look(scene.camera, scene.road.alignment, scene.pose)
-    return label_lanes(view, scene.road, scene.light, mirrored=scene.mirrored, num_lanes=num_lanes)
+    return scene.labels(scene.pose, num_lanes).lanes
+
+
+def scene_lane_types(
+    seed: int,
+    index: int,
+    *,
+    image_size: tuple[int, int] = (590, 1640),
+    difficulty: Difficulty = "mixed",
+    num_lanes: int = 4,
+) -> tuple[LaneType, ...]:
+    """The kind of each line that `scene_lanes` gives for the same arguments, in the same order."""
+    scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
+    return scene.labels(scene.pose, num_lanes).types
 
 
 def render_view(
@@ -93,6 +108,11 @@ def render_view(
         rng: for noise and drops.
         num_lanes: lane slots.
     """
+    return _render(scene, pose, vehicles, rng), scene.labels(pose, num_lanes).lanes
+
+
+def _render(scene: Scene, pose: Pose, vehicles: Sequence[Vehicle], rng: np.random.Generator) -> Image:
+    """One picture of a scene."""
     view = look(scene.camera, scene.road.alignment, pose)
     canvas = _paint(scene, view, vehicles)
     picture = scene.camera.turn(canvas)
@@ -100,8 +120,7 @@ def render_view(
         picture = np.ascontiguousarray(picture[:, ::-1])
     if scene.light.rain > 0:
         add_rain(picture, scene.light.rain, scene.photo.glass, rng)
-    lanes = label_lanes(view, scene.road, scene.light, mirrored=scene.mirrored, num_lanes=num_lanes)
-    return develop(picture, scene.photo, rng), lanes
+    return develop(picture, scene.photo, rng)
 
 
 def _paint(scene: Scene, view: RoadView, vehicles: Sequence[Vehicle]) -> Image:

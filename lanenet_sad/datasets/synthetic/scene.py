@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import get_args
 
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.camera import Camera
 from lanenet_sad.datasets.synthetic.conditions import Weather, draw_camera, draw_light, draw_photo, draw_weather
-from lanenet_sad.datasets.synthetic.draws import chance
-from lanenet_sad.datasets.synthetic.ground import Patch
+from lanenet_sad.datasets.synthetic.draws import chance, choose
+from lanenet_sad.datasets.synthetic.labels import LaneLabels, label_lanes
 from lanenet_sad.datasets.synthetic.layouts import Difficulty, draw_road, draw_setting
 from lanenet_sad.datasets.synthetic.light import Light
 from lanenet_sad.datasets.synthetic.photo import Photo
-from lanenet_sad.datasets.synthetic.road import Road
+from lanenet_sad.datasets.synthetic.road import Patch, Road
 from lanenet_sad.datasets.synthetic.scenery import Thing
 from lanenet_sad.datasets.synthetic.sky import Ridge
 from lanenet_sad.datasets.synthetic.surroundings import draw_patches, draw_ridges, draw_things, draw_vehicles
 from lanenet_sad.datasets.synthetic.traffic import Vehicle
-from lanenet_sad.datasets.synthetic.view import Pose
+from lanenet_sad.datasets.synthetic.view import Pose, look
 
 _SHARP_CURVE = 1 / 260
 _CROWD = 5
@@ -59,24 +60,28 @@ class Scene:
     sky_number: int
     mirrored: bool
 
-    @property
+    def labels(self, pose: Pose, num_lanes: int) -> LaneLabels:
+        """The labelled lines as seen from a pose; no pixel is painted."""
+        view = look(self.camera, self.road.alignment, pose)
+        return label_lanes(view, self.road, self.light, mirrored=self.mirrored, num_lanes=num_lanes)
+
+    @cached_property
     def category(self) -> str:
         """What is special about the scene, in CULane's words.
 
         night, noline (a border of the ego lane has no visible line), dazzle, crowd, shadow, curve, arrow or normal;
         the first that holds.
         """
-        half = self.road.lane_width / 2
-        ego_lines = sum(abs(abs(m.offset) - half) < 0.1 and m.labelled for m in self.road.markings)
+        ego_slots = {lane.slot for lane in self.labels(self.pose, 2).lanes} & {1, 2}
         near = [v for v in self.vehicles if 0 < v.s < 60 and self.road.edges[0] < v.lateral < self.road.edges[1]]
         kinds = {
             "night": self.weather == "night",
-            "noline": ego_lines < 2,
+            "noline": len(ego_slots) < 2,
             "dazzle": self.weather == "dazzle",
             "crowd": len(near) >= _CROWD,
             "shadow": self.weather == "shadow",
             "curve": abs(self.road.alignment.curvature_at(np.array([30.0]))[0]) > _SHARP_CURVE,
-            "arrow": any(p.lateral_end is not None for p in self.patches),
+            "arrow": any(p.is_arrow for p in self.patches),
         }
         return next((kind for kind, holds in kinds.items() if holds), "normal")
 
@@ -106,8 +111,9 @@ def draw_scene(
         )
     setting = draw_setting(rng, difficulty)
     weather = draw_weather(rng, difficulty)
-    snowy = difficulty == "mixed" and weather in ("clear", "overcast") and chance(rng, 0.06)
-    road = draw_road(rng, setting, difficulty, snowy=snowy)
+    snowy = difficulty == "mixed" and weather in ("clear", "overcast", "dusk") and chance(rng, 0.1)
+    sunny = weather in ("clear", "shadow", "dazzle")
+    road = draw_road(rng, setting, difficulty, snowy=snowy, sunny=sunny, travel=travel)
     light = draw_light(rng, weather, setting)
     ego_speed = {"city": 12.0, "rural": 20.0, "highway": 28.0}[setting] * float(rng.uniform(0.85, 1.15))
     return Scene(
@@ -133,7 +139,13 @@ def _draw_pose(rng: np.random.Generator, road: Road, difficulty: Difficulty) -> 
             0.0, float(np.clip(rng.normal(0, 0.2), -0.5, 0.5)), float(np.clip(rng.normal(0, 0.012), -0.03, 0.03))
         )
     half = road.lane_width / 2
-    changing = chance(rng, 0.07)
-    lateral = rng.uniform(-half, half) if changing else np.clip(rng.normal(0, 0.3), -0.6 * half, 0.6 * half)
-    yaw = np.clip(rng.normal(0, 0.025), -0.07, 0.07)
-    return Pose(0.0, float(lateral), float(yaw))
+    yaw = float(np.clip(rng.normal(0, 0.025), -0.07, 0.07))
+    if chance(rng, 0.1):
+        sides = [side for side, lanes in ((-1, road.lanes_left), (1, road.lanes_right)) if lanes > 0]
+        side = choose(rng, sides) if sides else 0
+        turn = float(choose(rng, (-1, 1)) * rng.uniform(0.0, 0.05))
+        return Pose(0.0, float(side * half * rng.uniform(0.55, 1.0)), turn)
+    lateral = (
+        rng.uniform(-0.8, 0.8) * half if chance(rng, 0.08) else np.clip(rng.normal(0, 0.3), -0.6 * half, 0.6 * half)
+    )
+    return Pose(0.0, float(lateral), yaw)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -18,6 +19,8 @@ from lanenet_sad.lanes.lane import Image
 
 _NUM_CROWNS = 12
 _CROWN_SIZE = 128
+_KERB_REACH = 120.0  # a kerb farther away is thinner than a pixel, and buildings may stand before it
+_BLACK: Colour = (38.0, 38.0, 40.0)
 
 
 @dataclass(frozen=True)
@@ -199,7 +202,12 @@ def _draw_building(canvas: Image, view: RoadView, thing: Thing, light: Light, la
 
 def draw_barrier(canvas: Image, view: RoadView, barrier: Barrier, light: Light) -> None:
     """Draws a rail, wall or kerb along the road in place, in pieces so that light and haze can change along it."""
-    s = view.pose.s + np.concatenate([[2.0], np.geomspace(3.0, view.farthest() - view.pose.s - 1, 40)])
+    reach = min(view.farthest() - view.pose.s - 1, _KERB_REACH if barrier.top < 0.3 else np.inf)
+    s = view.pose.s + np.concatenate([[2.0], np.geomspace(3.0, max(reach, 4.0), 40)])
+    if barrier.blocks > 0:
+        first = math.ceil((view.pose.s + 2.0) / barrier.blocks) * barrier.blocks
+        blocks = first + barrier.blocks * np.arange(50)
+        s = np.unique(np.concatenate([s[s > blocks[-1]], blocks[blocks < view.farthest() - 1]]))
     x, depth, _ = view.ground_point(s, barrier.offset)
     keep = depth > 0.8
     s, x, depth = s[keep], x[keep], depth[keep]
@@ -210,10 +218,15 @@ def draw_barrier(canvas: Image, view: RoadView, barrier: Barrier, light: Light) 
     edge = view.project(s, barrier.offset, barrier.top - 0.14)
     if barrier.post_spacing > 0:
         _draw_posts(canvas, view, barrier, light)
+    middle = (s[:-1] + s[1:]) / 2
+    stands = [not any(start < at < end for start, end in barrier.breaks) for at in middle]
     for i in range(len(s) - 2, -1, -1):
+        if not stands[i]:
+            continue
         colour = light.seen(barrier.colour, depth[i], x[i], s[i])
         fill(canvas, np.array([bottom[i], bottom[i + 1], top[i + 1], top[i]]), colour)
-        upper = barrier.stripe or tuple(1.18 * value for value in barrier.colour)
+        painted = barrier.blocks == 0 or int(middle[i] // barrier.blocks) % 2 == 0
+        upper = (barrier.stripe if painted else _BLACK) or tuple(1.18 * value for value in barrier.colour)
         lit = light.seen(np.asarray(upper), depth[i], x[i], s[i])
         fill(canvas, np.array([edge[i], edge[i + 1], top[i + 1], top[i]]), lit)
 
@@ -222,6 +235,8 @@ def _draw_posts(canvas: Image, view: RoadView, barrier: Barrier, light: Light) -
     spacing = barrier.post_spacing
     first = np.ceil((view.pose.s + 3.0) / spacing) * spacing
     for s in np.arange(first, min(first + 90.0, view.farthest()), spacing)[::-1]:
+        if any(start < s < end for start, end in barrier.breaks):
+            continue
         box = Box(view, float(s), barrier.offset)
         x, depth = box.place()
         if depth > 2.0:

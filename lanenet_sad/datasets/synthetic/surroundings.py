@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.draws import chance, choose, grey, tinted
-from lanenet_sad.datasets.synthetic.ground import Patch, arrow, crossing
 from lanenet_sad.datasets.synthetic.layouts import Difficulty, Setting
 from lanenet_sad.datasets.synthetic.markings import WHITE
-from lanenet_sad.datasets.synthetic.road import Colour, Road
+from lanenet_sad.datasets.synthetic.road import Colour, Patch, Road
+from lanenet_sad.datasets.synthetic.road_paint import arrow, chevrons, crossing, draw_lettering
 from lanenet_sad.datasets.synthetic.scenery import Thing
 from lanenet_sad.datasets.synthetic.sky import Ridge
 from lanenet_sad.datasets.synthetic.traffic import Vehicle, VehicleKind
@@ -46,7 +46,7 @@ def draw_ridges(rng: np.random.Generator, setting: Setting) -> tuple[Ridge, ...]
 def draw_things(rng: np.random.Generator, road: Road, setting: Setting, travel: float) -> tuple[Thing, ...]:
     """Everything that stands beside or over the road for the next `travel` metres and what is seen beyond."""
     things: list[Thing] = []
-    for edge, outward in ((road.edges[0], -1), (road.edges[1], 1)):
+    for edge, outward in ((road.edges[0], -1), (road.edges[1] + road.room_right, 1)):
         near = 14.0 if setting == "highway" and outward < 0 else 1.5
         things += _draw_plants(rng, edge + outward * near, outward, travel, setting)
         things += _draw_poles(rng, edge + outward * 1.2, travel, setting)
@@ -85,15 +85,17 @@ def _draw_poles(rng: np.random.Generator, lateral: float, travel: float, setting
     """Delineator posts, lamp posts or telegraph poles at equal distances."""
     if not chance(rng, 0.8 if setting == "city" else 0.45):
         return []
-    kind = choose(rng, ("lamp", "pole", "post"), (3, 1, 0.3) if setting == "city" else (1, 1.5, 2))
-    spacing = {"lamp": 35.0, "pole": 45.0, "post": 25.0}[kind] * float(rng.uniform(0.8, 1.2))
-    height = {"lamp": 8.5, "pole": 8.0, "post": 1.0}[kind] * float(rng.uniform(0.85, 1.15))
+    weights = (3, 1, 0.3, 0.05) if setting == "city" else (1, 1.5, 2, 0.3)
+    kind = choose(rng, ("lamp", "pole", "post", "snow pole"), weights)
+    spacing = {"lamp": 35.0, "pole": 45.0, "post": 25.0, "snow pole": 20.0}[kind] * float(rng.uniform(0.8, 1.2))
+    height = {"lamp": 8.5, "pole": 8.0, "post": 1.0, "snow pole": 2.3}[kind] * float(rng.uniform(0.85, 1.15))
     colour = grey(rng, 205, 235) if kind == "post" else grey(rng, 70, 140)
+    if kind == "snow pole":
+        colour = choose(rng, ((224.0, 92.0, 36.0), (226.0, 200.0, 60.0), (190.0, 40.0, 36.0)))
+    width = {"lamp": 0.22, "pole": 0.22, "post": 0.12, "snow pole": 0.07}[kind]
     start = float(rng.uniform(5, 5 + spacing))
     return [
-        Thing(
-            "lamp" if kind == "lamp" else "pole", float(at), lateral, 0.12 if kind == "post" else 0.22, height, colour
-        )
+        Thing("lamp" if kind == "lamp" else "pole", float(at), lateral, width, height, colour)
         for at in np.arange(start, _SIGHT + travel, spacing)
     ]
 
@@ -120,16 +122,31 @@ def draw_patches(rng: np.random.Generator, road: Road, setting: Setting, travel:
         patches.append(
             Patch((start, start + size[0]), (left, right), (shade, shade, shade), float(rng.uniform(0.1, 0.5)))
         )
+    if any(marking.labelled for marking in road.markings):
+        patches += _draw_lane_symbols(rng, road, setting, travel)
+    return (*road.patches, *patches)
+
+
+def _draw_lane_symbols(rng: np.random.Generator, road: Road, setting: Setting, travel: float) -> list[Patch]:
+    """Arrows, words, chevrons, crossings and stop lines."""
+    patches: list[Patch] = []
     white = tinted(rng, WHITE, 0.05)
-    if setting != "rural" and chance(rng, 0.18):
-        at = float(rng.uniform(9, 60))
-        for lane in range(-road.lanes_left + road.oncoming_left, road.lanes_right + 1):
-            patches += arrow(at, lane * road.lane_width, white)
+    own_lanes = range(-road.lanes_left + road.oncoming_left, road.lanes_right + 1)
+    if chance(rng, 0.05 if setting == "rural" else 0.22):
+        at, length = float(rng.uniform(5, 60 + travel)), float(rng.uniform(3.5, 7))
+        turns = {lane: choose(rng, (0, 0, -1, 1)) if chance(rng, 0.5) else 0 for lane in own_lanes}
+        for lane, turn in turns.items():
+            patches += arrow(at, lane * road.lane_width, white, length=length, turn=turn)
+    if chance(rng, 0.1):
+        at = float(rng.uniform(5, 45 + travel))
+        patches += draw_lettering(rng, at, choose(rng, tuple(own_lanes)) * road.lane_width, white)
+    if chance(rng, 0.03):
+        patches += chevrons(float(rng.uniform(3, 30 + travel)), 0.0, white, count=int(rng.integers(2, 6)))
     if setting == "city" and chance(rng, 0.15):
         at = float(rng.uniform(12, 50))
-        patches += crossing(at, low, high, white)
+        patches += crossing(at, *road.edges, white)
         patches.append(Patch((at - 2.0, at - 1.6), (-road.lane_width / 2, road.lane_width / 2), white))
-    return tuple(patches)
+    return patches
 
 
 def draw_vehicles(
@@ -147,7 +164,7 @@ def draw_vehicles(
     for lane in range(-road.lanes_left, road.lanes_right + 1):
         oncoming = lane < -road.lanes_left + road.oncoming_left
         nearest = (22.0 if difficulty == "easy" else 9.0) if lane == 0 else 2.5
-        lateral = lane * road.lane_width
+        lateral = lane * road.lane_width - (road.median if oncoming else 0.0)
         vehicles += _draw_queue(rng, lateral, nearest, spacing, travel, ego_speed, oncoming=oncoming)
     if setting == "highway":
         for lateral in (road.edges[0] - 8.0, road.edges[0] - 11.5):

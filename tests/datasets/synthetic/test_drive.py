@@ -52,7 +52,7 @@ def test_what_is_on_the_glass_stays_put() -> None:
     frames = [image for image, _ in RenderedDrive(0, next(seeds), num_frames=6, image_size=SIZE, fps=1)]
     stack = np.stack(frames).astype(np.float32).mean(axis=3)
     moving = stack.std(axis=0)
-    assert moving[-6:, 64:-64].mean() < 0.5 * moving[40:70].mean()
+    assert moving[-6:, 64:-64].mean() < 0.7 * moving[40:70].mean()
 
 
 @pytest.mark.parametrize(("num_frames", "fps"), [(0, 25.0), (5, 0.0)], ids=["no frames", "no rate"])

@@ -5,7 +5,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lanenet_sad.datasets.synthetic import RenderedScene, render_scene, scene_lanes
+from lanenet_sad.datasets.synthetic import RenderedScene, render_scene, scene_lane_types, scene_lanes
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.render import render_view
@@ -69,7 +69,8 @@ def test_slots_count_from_the_middle(difficulty: Difficulty, num_lanes: int) -> 
         assert slots == list(range(slots[0], slots[0] + len(slots))) if slots else True
         for lane in lanes:
             crossing = bottom_crossing(lane, 288)
-            if lane.slot is not None and abs(crossing - 399.5) > 25:
+            reaches_bottom = lane.points[0, 1] > 200  # what begins far ahead may be on the other side there
+            if lane.slot is not None and reaches_bottom and abs(crossing - 399.5) > 25:
                 assert (crossing < 399.5) == (lane.slot <= num_lanes // 2)
 
 
@@ -86,8 +87,8 @@ def test_both_ego_lines_are_always_there_in_easy_scenes() -> None:
 
 
 def test_mixed_scenes_cover_all_categories_and_leave_out_lines() -> None:
-    scenes = [draw_scene(scene_rng(7, index), (288, 800), "mixed") for index in range(300)]
-    shares = {name: count / 300 for name, count in Counter(scene.category for scene in scenes).items()}
+    scenes = [draw_scene(scene_rng(7, index), (288, 800), "mixed") for index in range(240)]
+    shares = {name: count / 240 for name, count in Counter(scene.category for scene in scenes).items()}
     assert set(shares) == {"normal", "night", "noline", "dazzle", "crowd", "shadow", "curve", "arrow"}
     assert min(shares.values()) >= 0.01
     assert 0.15 < shares["night"] < 0.3
@@ -95,7 +96,7 @@ def test_mixed_scenes_cover_all_categories_and_leave_out_lines() -> None:
     present = np.array(
         [
             [slot in {lane.slot for lane in scene_lanes(7, index, image_size=(288, 800))} for slot in range(1, 5)]
-            for index in range(200)
+            for index in range(120)
         ]
     ).mean(axis=0)
     assert (present > 0.2).all()
@@ -155,5 +156,6 @@ def test_rendered_lanes_are_those_computed_without_rendering() -> None:
         rendered = render_scene(9, index, image_size=SMALL).lanes
         computed = scene_lanes(9, index, image_size=SMALL)
         assert [lane.slot for lane in rendered] == [lane.slot for lane in computed]
+        assert scene_lane_types(9, index, image_size=SMALL) == render_scene(9, index, image_size=SMALL).lane_types
         for a, b in zip(rendered, computed, strict=True):
             np.testing.assert_array_equal(a.points, b.points)
