@@ -78,7 +78,8 @@ def scene_lanes(
     """The lanes of `render_scene` with the same arguments; faster, as no pixel is painted."""
     scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
     view = look(scene.camera, scene.road.alignment, scene.pose)
-    return label_lanes(view, scene.road, scene.light, mirrored=scene.mirrored, num_lanes=num_lanes)
+    lanes = label_lanes(view, scene.road, scene.light, mirrored=scene.mirrored, num_lanes=num_lanes)
+    return scene.camera.trim(lanes, mirrored=scene.mirrored)
 
 
 def render_view(
@@ -101,7 +102,8 @@ def render_view(
     if scene.light.rain > 0:
         add_rain(picture, scene.light.rain, scene.photo.glass, rng)
     lanes = label_lanes(view, scene.road, scene.light, mirrored=scene.mirrored, num_lanes=num_lanes)
-    return develop(picture, scene.photo, rng), lanes
+    image = scene.camera.frame(develop(picture, scene.photo, rng), mirrored=scene.mirrored)
+    return image, scene.camera.trim(lanes, mirrored=scene.mirrored)
 
 
 def _paint(scene: Scene, view: RoadView, vehicles: Sequence[Vehicle]) -> Image:

@@ -12,6 +12,8 @@ from lanenet_sad.datasets.synthetic.road import Colour
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile, stretched_tile
 from lanenet_sad.datasets.synthetic.view import RoadView
 
+_TUNNEL_HEIGHT, _TUNNEL_WIDTH = 4.2, 8.0  # metres above and beside the camera
+
 
 @dataclass(frozen=True)
 class Ridge:
@@ -49,11 +51,33 @@ def paint_sky(view: RoadView, light: Light, ridges: tuple[Ridge, ...], number: i
     up = np.clip((rows - np.arange(rows)) / (0.3 * view.camera.focal_y), 0, 1).astype(np.float32)[:, None, None]
     low, high = np.asarray(light.horizon, np.float32), np.asarray(light.sky, np.float32)
     sky = np.repeat(low + (high - low) * up**0.7, width, axis=1)
+    if light.ceiling:
+        return _ceiling(view, light)
     if light.clouds > 0:
         _add_clouds(sky, light, number)
     for ridge in ridges:
         _add_ridge(sky, view, light, ridge)
     return sky
+
+
+def _ceiling(view: RoadView, light: Light) -> FloatImage:
+    """The inside of a tunnel above the road: walls, ceiling and two rows of lamps, (first_row, W, 3) float32."""
+    camera, rows = view.camera, view.first_row
+    towards = camera.canvas_centre_x - view.pose.yaw * camera.focal_x
+    up = np.maximum((camera.canvas_horizon + 1 - np.arange(rows)) / camera.focal_y, 1e-4)[:, None]
+    right = (np.arange(camera.canvas_size[1])[None, :] - towards) / camera.focal_x
+    depth = np.minimum(_TUNNEL_HEIGHT / up, _TUNNEL_WIDTH / np.maximum(np.abs(right), 1e-4))
+    aside = np.abs(right) * depth
+    on_ceiling = np.abs(aside - _TUNNEL_WIDTH) > 1e-3
+    spacing = max(light.lamp_spacing, 6.0)
+    phase = ((depth + view.pose.s) / spacing) % 1
+    lamps = on_ceiling & (np.abs(aside - 2.2) < 0.3) & (phase < 0.35) & (depth < 250)
+    pool = 0.6 + 0.4 * np.cos(2 * np.pi * phase)
+    fade = np.exp(-depth / 70)
+    shade = 95 * (0.35 + pool * fade) * np.where(on_ceiling, 0.75, 1.0)
+    painted = shade[..., None] * (np.asarray(light.ambient) + 0.4 * np.asarray(light.lamp_colour))
+    painted += (lamps * (60 + 190 * fade))[..., None] * np.asarray(light.lamp_colour)
+    return np.asarray(painted, dtype=np.float32)
 
 
 def _add_clouds(sky: FloatImage, light: Light, number: int) -> None:
