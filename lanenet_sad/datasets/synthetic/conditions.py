@@ -34,7 +34,7 @@ def draw_camera(rng: np.random.Generator, image_size: tuple[int, int], difficult
             height=float(rng.uniform(1.25, 1.7)),
             roll=float(np.clip(rng.normal(0, 0.006), -0.06, 0.06)),
         )
-    border = _draw_border(rng) if chance(rng, 0.24) else None
+    border = _draw_border(rng) if chance(rng, 0.28) else None
     blank = Camera(image_size, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, border)
     height, width = blank.window[2:]
     kind = choose(rng, ("whole", "cropped", "phone", "tall"), (0.68, 0.16, 0.08, 0.08))

@@ -97,7 +97,7 @@ def _curve(grading: Grading) -> Image:
     elif grading.look == "dark":
         levels = levels * (0.5 - 0.22 * far)
     elif grading.look == "bleached":
-        levels = 110 + 0.9 * levels + 20 * far
+        levels = 255 * (1 - np.exp(-(60 + 60 * far + 0.9 * levels) / 120))
     elif grading.look == "posterised":
         width = 10 + 22 * far
         levels = np.round(levels / width) * width
@@ -122,5 +122,5 @@ def _keep_visible(picture: Image) -> Image:
     if mean < _DARKEST:
         levels = levels * (_DARKEST / max(mean, 0.5))
     else:
-        levels = 255 - (255 - levels) * ((255 - _BRIGHTEST) / max(255 - mean, 0.5))
+        levels = levels * (_BRIGHTEST / mean)
     return np.asarray(cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8)[None]), dtype=np.uint8)

@@ -81,7 +81,7 @@ def _draw_rain(rng: np.random.Generator, grey_sky: Light) -> Light:
         sky=grey(rng, 95, 190),
         horizon=grey(rng, 150, 215),
         visibility=float(rng.uniform(80, 400)),
-        wet=float(rng.uniform(0.15, 0.5)),
+        wet=float(rng.uniform(0.1, 0.38)),
         rain=rain,
     )
 

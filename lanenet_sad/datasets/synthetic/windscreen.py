@@ -192,13 +192,13 @@ def _add_dirt(image: FloatImage, amount: float, rng: np.random.Generator) -> Non
     height, width = image.shape[:2]
     cover = np.zeros((max(8, height // 2), max(8, width // 2)), dtype=np.uint8)
     unit = width / 800
-    for _ in range(int(amount * 110) + 3):
+    for _ in range(int(amount**2 * 80) + 2):
         x, y, radius, grey = rng.uniform((0, 0, 0.4, 40), (cover.shape[1], cover.shape[0], 3.0, 200))
         axes = (max(1, round(radius * unit)), max(1, round(radius * unit * rng.uniform(0.6, 2.5))))
         cv2.ellipse(cover, (int(x), int(y)), axes, float(rng.uniform(0, 180)), 0, 360, (int(grey),), -1)
     soft = cv2.resize(cv2.GaussianBlur(cover, (0, 0), max(1.1 * unit, 0.5)), (width, height))
     level = float(rng.uniform(20, 70) if chance(rng, 0.5) else rng.uniform(150, 230))
-    image += soft[..., None].astype(np.float32) * np.float32(0.7 / 255) * (np.float32(level) - image)
+    image += soft[..., None].astype(np.float32) * np.float32(0.5 / 255) * (np.float32(level) - image)
 
 
 def _add_wiper(image: FloatImage, angle: float, rng: np.random.Generator) -> None:
