@@ -37,11 +37,11 @@ class Compression:
 def draw_compression(rng: np.random.Generator) -> Compression:
     """From hardly any loss to a video that was uploaded twice."""
     quality = int(rng.integers(15, 45) if chance(rng, 0.2) else rng.integers(45, 97))
-    video = chance(rng, 0.5)
+    video = chance(rng, 0.42)
     return Compression(
         quality=quality,
         video_quality=int(rng.integers(12, 60)) if video else 100,
-        scale=float(rng.uniform(0.42, 1.0)) if chance(rng, 0.4) else 1.0,
+        scale=float(rng.uniform(0.42, 1.0)) if chance(rng, 0.3) else 1.0,
         smear=float(rng.uniform(0.3, 1.0)) if video and chance(rng, 0.6) else 0.0,
         chroma=int(rng.choice((2, 4, 8))) if video else 1,
         interlace=float(rng.uniform(0.5, 2.0)) if chance(rng, 0.03) else 0.0,

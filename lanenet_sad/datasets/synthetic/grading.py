@@ -119,8 +119,5 @@ def _keep_visible(picture: Image) -> Image:
     if _DARKEST <= mean <= _BRIGHTEST:
         return picture
     levels = np.arange(256, dtype=np.float64)
-    if mean < _DARKEST:
-        levels = levels * (_DARKEST / max(mean, 0.5))
-    else:
-        levels = levels * (_BRIGHTEST / mean)
+    levels *= (_DARKEST if mean < _DARKEST else _BRIGHTEST) / max(mean, 0.5)
     return np.asarray(cv2.LUT(picture, np.clip(levels, 0, 255).astype(np.uint8)[None]), dtype=np.uint8)

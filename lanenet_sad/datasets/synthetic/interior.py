@@ -19,7 +19,7 @@ def add_dashboard(image: FloatImage, share: float, rng: np.random.Generator) -> 
     top = height * (1 - share * outline / outline.max())
     first = max(0, int(top.min()) - 1)
     below = np.arange(first, height, dtype=np.float32)[:, None] - top[None, :]
-    grain = stretched_tile(noise_tile(0.4, 31), below.shape, (0.5 * below.shape[0], 0.5 * width), int(rng.integers(99)))
+    grain = stretched_tile(noise_tile(0.4, 0), below.shape, (0.5 * below.shape[0], 0.5 * width), int(rng.integers(99)))
     level = rng.uniform(12, 85)
     depth = np.clip(below / (share * height + 1), 0, 1)
     shade = level * (1.25 - 0.6 * depth) * (1 + rng.uniform(0.02, 0.12) * grain)

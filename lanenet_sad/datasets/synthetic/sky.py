@@ -84,10 +84,15 @@ def _add_clouds(sky: FloatImage, light: Light, number: int) -> None:
     rows, width = sky.shape[:2]
     size = (max(2, rows // 4), max(2, width // 4))
     cells = (10.0 + 40.0 * rows / width, 24.0)
-    cloud = cv2.resize(stretched_tile(noise_tile(1.5, 8), size, cells, number), (width, rows))
-    cover = np.clip(0.35 * cloud - 0.6 + 1.2 * light.clouds, 0, 0.85)[..., None].astype(np.float32)
-    white = np.minimum(255.0, np.asarray(light.horizon, np.float32) * 1.12)
-    shade = 1.0 - 0.12 * np.clip(cloud, 0, 2)[..., None]
+    soft = stretched_tile(noise_tile(1.5, 8), size, cells, number)
+    ragged = stretched_tile(noise_tile(1.0, 10), size, (6 * cells[0], 6 * cells[1]), number)
+    cloud = np.asarray(soft + 0.25 * ragged, dtype=np.float32)
+    cover = np.clip(0.35 * cloud - 0.6 + 1.2 * light.clouds, 0, 0.9)
+    # The lower side of a cloud is grey: it is thicker above.
+    above = np.roll(cloud, max(1, size[0] // 10), axis=0)
+    shade = 1.0 - 0.1 * np.clip(cloud, 0, 2) - 0.12 * np.clip(above - cloud + 0.3, 0, 1.5)
+    cover, shade = (cv2.resize(plane, (width, rows)).astype(np.float32)[..., None] for plane in (cover, shade))
+    white = np.minimum(255.0, np.asarray(light.horizon, np.float32) * 1.14)
     sky += cover * (white * shade - sky)
 
 

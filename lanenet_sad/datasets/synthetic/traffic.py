@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import cv2
 import numpy as np
 
-from lanenet_sad.datasets.synthetic.bodies import Body, VehicleKind, draw_body
+from lanenet_sad.datasets.synthetic.bodies import Body, Seen, VehicleKind, draw_body
 from lanenet_sad.datasets.synthetic.light import Light
 from lanenet_sad.datasets.synthetic.road import Colour
 from lanenet_sad.datasets.synthetic.shapes import Box, Lamps, fill, hull, prism, shade
+from lanenet_sad.datasets.synthetic.textures import noise_tile, stretched_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.lane import Image
 
@@ -90,8 +92,34 @@ def draw_vehicle(canvas: Image, view: RoadView, vehicle: Vehicle, light: Light, 
         number=vehicle.number,
         fine=scale > _FINE * view.camera.canvas_size[1] / 800,
     )
-    draw_body(canvas, box, body, seen)
+    if body.fine:
+        _draw_shaded(canvas, box, body, seen)
+    else:
+        draw_body(canvas, box, body, seen)
     _add_lamps(canvas, box, vehicle, light, lamps, scale)
+
+
+def _draw_shaded(canvas: Image, box: Box, body: Body, seen: Seen) -> None:
+    """A near body with what its paint mirrors: brighter above than below, and uneven."""
+    half = 1.1 * body.width / 2
+    sides = (-half, half, -0.1, body.length)
+    corners = box.pixels(prism(sides, sides, 0.0, 1.05 * body.height))
+    height, width = canvas.shape[:2]
+    low = np.clip(corners.min(axis=0), 0, [width, height]).astype(int)
+    high = np.clip(np.ceil(corners.max(axis=0)), 0, [width, height]).astype(int)
+    size = (int(high[1] - low[1]), int(high[0] - low[0]))
+    part = canvas[low[1] : high[1], low[0] : high[0]]
+    before = part.copy()
+    draw_body(canvas, box, body, seen)
+    if min(size) < 8:
+        return
+    small = (max(2, size[0] // 8), max(2, size[1] // 8))
+    uneven = stretched_tile(noise_tile(1.5, 11), small, (8.0, 10.0), body.number)
+    bright = np.linspace(1.08, 0.86, small[0], dtype=np.float32)[:, None] + 0.09 * np.clip(uneven, -2, 2)
+    factor = cv2.resize(bright.astype(np.float32), (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+    drawn = (part != before).any(axis=2)
+    factor[~drawn] = 1.0
+    part[...] = np.clip(part * factor[..., None], 0, 255)
 
 
 def _as_model(vehicle: Vehicle) -> Vehicle:
@@ -143,7 +171,7 @@ def _add_lamps(canvas: Image, box: Box, vehicle: Vehicle, light: Light, lamps: L
     base: Colour = (205.0, 212.0, 220.0) if vehicle.oncoming else (128.0, 16.0, 18.0)
     shine: Colour = (255.0, 246.0, 224.0) if vehicle.oncoming else (255.0, 40.0, 28.0)
     if vehicle.oncoming:
-        power, radius = (1.5, 0.13) if light.is_dark else (0.4, 0.09)
+        power, radius = (2.2, 0.15) if light.is_dark else (0.4, 0.09)
     else:
         power, radius = (0.9 if vehicle.braking else 0.45) * (1.0 if light.is_dark else 0.45), 0.09
     sides = (1,) if vehicle.kind == "motorbike" else (-1, 1)
