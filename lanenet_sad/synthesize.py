@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import multiprocessing
 import os
 import signal
@@ -26,18 +25,22 @@ from lanenet_sad.datasets.synthetic.benchmark_files import (
     WrittenImage,
     write_culane_index,
     write_image,
+    write_picture,
     write_tusimple_index,
 )
 from lanenet_sad.datasets.synthetic.drive import RenderedDrive
 from lanenet_sad.datasets.synthetic.layouts import Difficulty
+from lanenet_sad.datasets.synthetic.manifest import holds_same_set, write_manifest
 from lanenet_sad.datasets.synthetic.render import RENDERER_VERSION
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import LanesJsonl, VideoSink
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.images import read_image
 from lanenet_sad.lanes.lane import Frame, LanePrediction
+from lanenet_sad.visualization.annotators import LaneAnnotator
+from lanenet_sad.visualization.contact_sheet import contact_sheet as lay_out
 
 DRIVE_FPS = 25.0
-_MANIFEST = "synthesis.json"
 _STOPPING = threading.Event()
 _NUM_SLOTS: dict[Layout, int] = {"culane": 4, "tusimple": 6}
 
@@ -53,6 +56,8 @@ class SynthesisSummary:
         num_drives: videos.
         num_kept: pictures and videos that were there already.
         seconds: wall time.
+        images_per_second: pictures and frames rendered and written a second, over all cores; 0 if all were there.
+        num_cores: that rendered.
     """
 
     output_dir: Path
@@ -61,14 +66,21 @@ class SynthesisSummary:
     num_drives: int
     num_kept: int
     seconds: float
+    images_per_second: float = 0.0
+    num_cores: int = 1
 
     def __str__(self) -> str:
         counts = ", ".join(f"{count} {split}" for split, count in self.num_images.items())
         kinds = ", ".join(f"{name} {count}" for name, count in self.categories.items())
-        return (
+        text = (
             f"{counts} images ({kinds or 'none'}) and {self.num_drives} drives in {self.output_dir}; "
             f"{self.num_kept} were there already; {self.seconds:.1f} s"
         )
+        if self.images_per_second > 0:
+            cores = f"{self.num_cores} core" if self.num_cores == 1 else f"{self.num_cores} cores"
+            each = self.images_per_second / self.num_cores
+            text += f"\nrendered {self.images_per_second:.1f} images/s on {cores}, {each:.1f} images/s per core"
+        return text
 
 
 def synthesize(
@@ -86,6 +98,7 @@ def synthesize(
     drive_frames: int = 100,
     num_workers: int = 0,
     masks: bool = True,
+    contact_sheet: int = 0,
     overwrite: bool = False,
     progress: bool = True,
 ) -> SynthesisSummary:
@@ -110,6 +123,8 @@ def synthesize(
         drive_frames: frames of each drive, 25 per second.
         num_workers: processes; 0 for one per core.
         masks: write lane masks (`culane`).
+        contact_sheet: write `contact_sheet.jpg` with the first so many pictures, those of the test split first, with
+            their labels drawn and their category below.
         overwrite: write into a folder that holds another set, and write every file anew.
         progress: show progress.
 
@@ -123,8 +138,49 @@ def synthesize(
     started = perf_counter()
     root = Path(out)
     counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
-    _check(counts, layout, drives, drive_frames, num_workers, num_lanes)
-    settings = {
+    _check(counts, layout, drives, drive_frames, num_workers, num_lanes, contact_sheet)
+    settings = _settings(layout, seed, difficulty, image_size, num_lanes, masks=masks)
+    keep = not overwrite and holds_same_set(root, settings)
+    image_jobs = _image_jobs(root, counts, settings, keep=keep)
+    drive_jobs = [_DriveJob(root, n, drive_frames, settings, keep) for n in range(drives)]
+    write_manifest(root, settings, finished=False)
+    workers = min(num_workers or _num_cores(), len(drive_jobs) + len(image_jobs))
+    rendering = perf_counter()
+    results = list(_run([*drive_jobs, *image_jobs], workers, progress=progress))
+    rendering = perf_counter() - rendering
+    images = [result for result in results if isinstance(result, WrittenImage)]
+    (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
+    if contact_sheet > 0 and images:
+        _write_contact_sheet(root, images, contact_sheet)
+    write_manifest(root, settings, finished=True)
+    num_rendered = [
+        1 if isinstance(result, WrittenImage) else drive_frames for result in results if not result.was_there
+    ]
+    summary = SynthesisSummary(
+        output_dir=root,
+        num_images={str(split): count for split, count in counts.items()},
+        categories=dict(sorted(Counter(image.category for image in images).items())),
+        num_drives=drives,
+        num_kept=len(results) - len(num_rendered),
+        seconds=perf_counter() - started,
+        images_per_second=sum(num_rendered) / rendering,
+        num_cores=min(workers, _num_cores()),
+    )
+    print(summary)
+    return summary
+
+
+def _settings(
+    layout: Layout,
+    seed: int,
+    difficulty: Difficulty,
+    image_size: tuple[int, int],
+    num_lanes: int | None,
+    *,
+    masks: bool,
+) -> dict[str, Any]:
+    """What makes a set the set that it is."""
+    return {
         "renderer": RENDERER_VERSION,
         "layout": layout,
         "seed": seed,
@@ -133,24 +189,6 @@ def synthesize(
         "num_lanes": _NUM_SLOTS[layout] if num_lanes is None else num_lanes,
         "masks": masks,
     }
-    keep = not overwrite and _holds_same_set(root, settings)
-    image_jobs = _image_jobs(root, counts, settings, keep=keep)
-    drive_jobs = [_DriveJob(root, n, drive_frames, settings, keep) for n in range(drives)]
-    _write_manifest(root, settings, finished=False)
-    results = list(_run([*drive_jobs, *image_jobs], num_workers, progress=progress))
-    images = [result for result in results if isinstance(result, WrittenImage)]
-    (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
-    _write_manifest(root, settings, finished=True)
-    summary = SynthesisSummary(
-        output_dir=root,
-        num_images={str(split): count for split, count in counts.items()},
-        categories=dict(sorted(Counter(image.category for image in images).items())),
-        num_drives=drives,
-        num_kept=sum(result.was_there for result in results),
-        seconds=perf_counter() - started,
-    )
-    print(summary)
-    return summary
 
 
 @dataclass(frozen=True)
@@ -176,11 +214,12 @@ def _check(
     drive_frames: int,
     num_workers: int,
     num_lanes: int | None,
+    contact_sheet: int,
 ) -> None:
     if layout not in get_args(Layout):
         raise ValueError(f"synthesize: expected layout {' or '.join(get_args(Layout))}, got {layout!r}.")
     numbers = {**{f"num_{split}": count for split, count in counts.items()}, "drives": drives}
-    for name, number in {**numbers, "num_workers": num_workers}.items():
+    for name, number in {**numbers, "num_workers": num_workers, "contact_sheet": contact_sheet}.items():
         if number < 0:
             raise ValueError(f"synthesize: expected {name} of 0 or more, got {number}.")
     if sum(numbers.values()) == 0:
@@ -189,38 +228,6 @@ def _check(
         raise ValueError(f"synthesize: expected drive_frames of 1 or more, got {drive_frames}.")
     if num_lanes is not None and num_lanes < 1:
         raise ValueError(f"synthesize: expected num_lanes of 1 or more, got {num_lanes}.")
-
-
-def _holds_same_set(root: Path, settings: dict[str, Any]) -> bool:
-    """Whether the folder holds files of exactly these settings, so that they can stay.
-
-    Raises:
-        ValueError: it holds a set with other settings, or something else that is not ours.
-    """
-    if root.exists() and not root.is_dir():
-        raise ValueError(f"Output folder {root}: expected a folder, got a file. Choose another name.")
-    path = root / _MANIFEST
-    if not path.exists():
-        if root.exists() and any(root.iterdir()):
-            raise ValueError(
-                f"Output folder {root}: expected an empty folder or a synthetic set, got a folder with other files. "
-                "Choose another folder, or give --overwrite to write into this one."
-            )
-        return False
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))["settings"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{path}: expected the settings of a synthetic set as JSON; delete it or give --overwrite."
-        ) from error
-    different = [name for name in settings if found.get(name) != settings[name]]
-    if different:
-        details = ", ".join(f"{name} {found.get(name)} (now {settings[name]})" for name in different)
-        raise ValueError(
-            f"Output folder {root} holds a synthetic set with other settings: {details}. "
-            "Choose another folder, or give --overwrite."
-        )
-    return True
 
 
 def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], *, keep: bool) -> list[ImageJob]:
@@ -242,20 +249,24 @@ def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], 
     ]
 
 
-def _write_manifest(root: Path, settings: dict[str, Any], *, finished: bool) -> None:
-    with replacing(root / _MANIFEST) as temporary:
-        content = {"settings": settings, "finished": finished}
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+def _write_contact_sheet(root: Path, images: Sequence[WrittenImage], count: int) -> None:
+    """Draws the first pictures, test before validation and training, with their labels."""
+    order = list(reversed(FIRST_INDEX))
+    shown = sorted(images, key=lambda image: order.index(image.job.split))[:count]
+    annotator = LaneAnnotator(num_lanes=images[0].job.num_lanes, opacity=0.7)
+    drawn = []
+    for image in shown:
+        drawn.append(annotator.annotate(read_image(image.job.image_path), image.truth))
+    write_picture(root / "contact_sheet.jpg", lay_out(drawn, [image.category for image in shown]))
 
 
 def _run(
-    jobs: Sequence[ImageJob | _DriveJob], num_workers: int, *, progress: bool
+    jobs: Sequence[ImageJob | _DriveJob], workers: int, *, progress: bool
 ) -> Iterator[WrittenImage | _WrittenDrive]:
     """The results of all jobs in their order.
 
     Ctrl-C lets every process finish the picture it is at, and no further ones begin.
     """
-    workers = min(num_workers or _num_cores(), len(jobs))
     if workers == 1:
         yield from with_progress(map(_write, jobs), description="rendering", total=len(jobs), enabled=progress)
         return

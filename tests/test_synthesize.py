@@ -151,6 +151,29 @@ def test_without_masks_the_lines_are_enough(tmp_path: Path) -> None:
     assert set(np.unique(record.lane_mask)) - {0} == {lane.slot for lane in record.truth.lanes}
 
 
+@pytest.mark.parametrize("layout", ["culane", "tusimple"])
+def test_contact_sheet_shows_the_first_pictures_with_their_labels(tmp_path: Path, layout: str) -> None:
+    make_set(tmp_path, layout=layout, num_train=1, num_val=1, num_test=2, contact_sheet=3, difficulty="easy")
+    sheet = cv2.imread(str(tmp_path / "contact_sheet.jpg"))
+    assert sheet.shape[1] == 3 * 406 + 6
+    assert sheet.shape[0] > 150
+    before = contents(tmp_path)
+    summary = make_set(tmp_path, layout=layout, num_train=1, num_val=1, num_test=2, contact_sheet=1, difficulty="easy")
+    assert summary.num_kept == 4
+    assert cv2.imread(str(tmp_path / "contact_sheet.jpg")).shape[1] == 412
+    after = contents(tmp_path)
+    assert {name for name in before if before[name] != after[name]} == {"contact_sheet.jpg"}
+
+
+def test_summary_tells_the_throughput_of_this_call(tmp_path: Path) -> None:
+    first = make_set(tmp_path)
+    assert first.images_per_second > 0
+    assert f"{first.images_per_second:.1f} images/s on 1 core" in str(first)
+    again = make_set(tmp_path)
+    assert again.images_per_second == 0
+    assert "images/s" not in str(again)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -158,10 +181,11 @@ def test_without_masks_the_lines_are_enough(tmp_path: Path) -> None:
         ({"num_val": -1}, "num_val of 0 or more, got -1"),
         ({"num_train": 0, "num_val": 0, "num_test": 0}, "nothing to do"),
         ({"drive_frames": 0}, "drive_frames of 1 or more"),
+        ({"contact_sheet": -1}, "contact_sheet of 0 or more, got -1"),
         ({"image_size": (16, 16)}, "at least 32x32"),
         ({"difficulty": "hard"}, "expected difficulty easy or mixed"),
     ],
-    ids=["layout", "count", "nothing", "frames", "size", "difficulty"],
+    ids=["layout", "count", "nothing", "frames", "sheet", "size", "difficulty"],
 )
 def test_bad_settings_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

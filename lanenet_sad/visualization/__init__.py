@@ -8,6 +8,7 @@ from lanenet_sad.visualization.annotators import (
     annotate_all,
 )
 from lanenet_sad.visualization.attention_grid import attention_grid, draw_heat, normalize_map
+from lanenet_sad.visualization.contact_sheet import contact_sheet
 from lanenet_sad.visualization.palette import Color, slot_color
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "LaneAnnotator",
     "annotate_all",
     "attention_grid",
+    "contact_sheet",
     "draw_heat",
     "normalize_map",
     "slot_color",

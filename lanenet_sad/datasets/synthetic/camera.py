@@ -1,16 +1,34 @@
-"""The pinhole camera of a rendered scene, and the canvas on which the scene is painted before the camera rolls."""
+"""The pinhole camera of a rendered scene, the canvas on which the scene is painted, and its picture's border."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.lanes.lane import Image, Points
+from lanenet_sad.lanes.lane import Image, Lane, Points
+
+_MIN_POINTS = 3
+
+
+@dataclass(frozen=True)
+class Border:
+    """What lies round the camera's picture: bars, and the wedges that a later rotation leaves in the corners.
+
+    Attributes:
+        bars: shares of the picture's height (top, bottom) and width (left, right) that bars cover.
+        turn: rotation of the finished picture in radians, positive is clockwise.
+        colour: RGB of bars and wedges.
+    """
+
+    bars: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    turn: float = 0.0
+    colour: tuple[int, int, int] = (0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -18,16 +36,18 @@ class Camera:
     """Where the camera hangs and how it looks at the road.
 
     Pitch is given by the horizon's row. Roll is not part of the projection: the scene is painted upright on a
-    canvas a little larger than the picture, which is then turned by the roll angle.
+    canvas a little larger than the window, which is then turned by the roll angle. The window is what the camera
+    sees; it is the whole picture unless there is a border.
 
     Attributes:
         image_size: (height, width) of the picture in pixels.
-        focal_x: focal length in pixels of the picture's width.
-        focal_y: focal length in pixels of the picture's height; differs from `focal_x` in squeezed pictures.
-        centre_x: column towards which the camera looks.
-        horizon: row of the horizon on a flat road; may lie outside the picture.
+        focal_x: focal length in pixels of the window's width.
+        focal_y: focal length in pixels of the window's height; differs from `focal_x` in squeezed pictures.
+        centre_x: column of the window towards which the camera looks.
+        horizon: row of the horizon on a flat road; may lie outside the window.
         height: of the lens above the road in metres.
         roll: in radians, positive turns the picture clockwise.
+        border: what lies round the window; None for nothing.
     """
 
     image_size: tuple[int, int]
@@ -37,11 +57,22 @@ class Camera:
     horizon: float
     height: float
     roll: float
+    border: Border | None = None
+
+    @cached_property
+    def window(self) -> tuple[int, int, int, int]:
+        """(top, left, height, width) of the window in the picture, before the border's turn."""
+        height, width = self.image_size
+        if self.border is None:
+            return 0, 0, height, width
+        shares = np.asarray(self.border.bars) * [height, height, width, width]
+        top, bottom, left, right = (round(float(share)) for share in shares)
+        return top, left, max(height - top - bottom, 8), max(width - left - right, 8)
 
     @cached_property
     def margin(self) -> tuple[int, int]:
-        """(rows, columns) that the canvas has more than the picture on either side."""
-        height, width = self.image_size
+        """(rows, columns) that the canvas has more than the window on either side."""
+        height, width = self.window[2:]
         sine = abs(math.sin(self.roll))
         return math.ceil(width / 2 * sine) + 2, math.ceil(height / 2 * sine) + 2
 
@@ -49,7 +80,7 @@ class Camera:
     def canvas_size(self) -> tuple[int, int]:
         """(height, width) of the canvas in pixels."""
         rows, columns = self.margin
-        return self.image_size[0] + 2 * rows, self.image_size[1] + 2 * columns
+        return self.window[2] + 2 * rows, self.window[3] + 2 * columns
 
     @property
     def canvas_centre_x(self) -> float:
@@ -61,28 +92,81 @@ class Camera:
         """`horizon` on the canvas."""
         return self.horizon + self.margin[0]
 
-    @property
-    def canvas_to_image(self) -> NDArray[np.float64]:
-        """(2, 3) affine map from canvas pixels to picture pixels: a turn about the middle."""
-        (canvas_height, canvas_width), (height, width) = self.canvas_size, self.image_size
-        cosine, sine = math.cos(self.roll), math.sin(self.roll)
-        turn = np.array([[cosine, -sine], [sine, cosine]])
-        canvas_middle = np.array([canvas_width - 1, canvas_height - 1]) / 2
-        middle = np.array([width - 1, height - 1]) / 2
-        return np.hstack([turn, (middle - turn @ canvas_middle)[:, None]])
-
     def to_image(self, points: Points) -> Points:
-        """Canvas pixels -> picture pixels, (N, 2) -> (N, 2)."""
-        matrix = self.canvas_to_image
-        return points @ matrix[:, :2].T + matrix[:, 2]
+        """Canvas pixels -> picture pixels, (N, 2) -> (N, 2); a border's window may not hold all of them."""
+        return _apply(self._window_to_image, _apply(self._canvas_to_window, points))
 
     def turn(self, canvas: Image) -> Image:
-        """The picture that the canvas shows through the rolled camera."""
-        height, width = self.image_size
+        """The window that the canvas shows through the rolled camera."""
+        height, width = self.window[2:]
         if abs(self.roll) < 1e-6:
             rows, columns = self.margin
             return np.ascontiguousarray(canvas[rows : rows + height, columns : columns + width])
         turned = cv2.warpAffine(
-            canvas, self.canvas_to_image, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+            canvas, self._canvas_to_window, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
         return np.asarray(turned, dtype=np.uint8)
+
+    def frame(self, window: Image, *, mirrored: bool) -> Image:
+        """The picture: the window with its border. A mirrored window gets a mirrored border."""
+        if self.border is None:
+            return window
+        height, width = self.image_size
+        shown = np.ascontiguousarray(window[:, ::-1]) if mirrored else window
+        framed = cv2.warpAffine(
+            shown,
+            self._window_to_image,
+            (width, height),
+            flags=cv2.INTER_LINEAR,
+            borderMode=cv2.BORDER_CONSTANT,
+            borderValue=self.border.colour,
+        )
+        return np.ascontiguousarray(framed[:, ::-1] if mirrored else framed, dtype=np.uint8)
+
+    def trim(self, lanes: Sequence[Lane], *, mirrored: bool) -> tuple[Lane, ...]:
+        """Cuts lanes of the picture (points near to far) where they leave the window for the border."""
+        if self.border is None:
+            return tuple(lanes)
+        trimmed = []
+        for lane in lanes:
+            shown = self._shows(lane.points, mirrored=mirrored)
+            first = int(np.argmax(shown)) if shown.any() else len(shown)
+            hidden = np.flatnonzero(~shown[first:])
+            points = lane.points[first : first + int(hidden[0])] if len(hidden) else lane.points[first:]
+            if len(points) >= _MIN_POINTS:
+                trimmed.append(replace(lane, points=points))
+        return tuple(trimmed)
+
+    def _shows(self, points: Points, *, mirrored: bool) -> NDArray[np.bool_]:
+        """Which picture pixels show the window, (N, 2) -> (N,)."""
+        seen = points.copy()
+        if mirrored:
+            seen[:, 0] = self.image_size[1] - 1 - seen[:, 0]
+        to_window = np.asarray(cv2.invertAffineTransform(self._window_to_image), dtype=np.float64)
+        inside = _apply(to_window, seen)
+        height, width = self.window[2:]
+        return np.asarray(((inside >= 0) & (inside <= [width - 1, height - 1])).all(axis=1))
+
+    @cached_property
+    def _canvas_to_window(self) -> NDArray[np.float64]:
+        """(2, 3) affine map: a turn about the middle."""
+        return _turn_about(self.roll, self.canvas_size, self.window[2:])
+
+    @cached_property
+    def _window_to_image(self) -> NDArray[np.float64]:
+        """(2, 3) affine map: the place between the bars, and the border's turn about the picture's middle."""
+        top, left = self.window[:2]
+        turn = _turn_about(self.border.turn if self.border else 0.0, self.image_size, self.image_size)
+        return np.hstack([turn[:, :2], (turn[:, 2] + turn[:, :2] @ [left, top])[:, None]])
+
+
+def _turn_about(angle: float, source: tuple[int, int], target: tuple[int, int]) -> NDArray[np.float64]:
+    """The affine map that turns by `angle` and brings the middle of one size to the middle of another."""
+    cosine, sine = math.cos(angle), math.sin(angle)
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    middles = [(np.array([size[1], size[0]]) - 1) / 2 for size in (source, target)]
+    return np.hstack([turn, (middles[1] - turn @ middles[0])[:, None]])
+
+
+def _apply(matrix: NDArray[np.float64], points: Points) -> Points:
+    return np.asarray(points @ matrix[:, :2].T + matrix[:, 2], dtype=np.float64)

@@ -1,115 +1,75 @@
-"""Draws light, weather and the camera that takes the picture."""
+"""Draws the camera that takes the picture and what becomes of the picture."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 
-from lanenet_sad.datasets.synthetic.camera import Camera
-from lanenet_sad.datasets.synthetic.draws import chance, choose, grey, tinted
-from lanenet_sad.datasets.synthetic.layouts import Difficulty, Setting
-from lanenet_sad.datasets.synthetic.light import Light
+from lanenet_sad.datasets.synthetic.camera import Border, Camera
+from lanenet_sad.datasets.synthetic.compression import Compression, draw_compression
+from lanenet_sad.datasets.synthetic.draws import chance, choose
+from lanenet_sad.datasets.synthetic.grading import Grading, draw_grading
+from lanenet_sad.datasets.synthetic.layouts import Difficulty
+from lanenet_sad.datasets.synthetic.overlay import draw_captions
 from lanenet_sad.datasets.synthetic.photo import Photo
+from lanenet_sad.datasets.synthetic.weather import Weather, draw_light, draw_weather
+from lanenet_sad.datasets.synthetic.windscreen import draw_windscreen
 
-Weather = Literal["clear", "overcast", "shadow", "dazzle", "dusk", "fog", "rain", "night"]
+__all__ = ["Weather", "draw_camera", "draw_light", "draw_photo", "draw_weather"]
 
-_MIXED_WEATHER: dict[Weather, float] = {
-    "clear": 0.32,
-    "overcast": 0.19,
-    "shadow": 0.1,
-    "dazzle": 0.04,
-    "dusk": 0.05,
-    "fog": 0.04,
-    "rain": 0.05,
-    "night": 0.21,
-}
-
-
-def draw_weather(rng: np.random.Generator, difficulty: Difficulty) -> Weather:
-    """What the sky does."""
-    if difficulty == "easy":
-        return "clear" if chance(rng, 0.6) else "overcast"
-    return choose(rng, tuple(_MIXED_WEATHER), tuple(_MIXED_WEATHER.values()))
-
-
-def draw_light(rng: np.random.Generator, weather: Weather, setting: Setting) -> Light:
-    """Light and air for a weather."""
-    side = float(choose(rng, (-1, 1)) * rng.uniform(0.2, 1.2))
-    blue = Light(
-        sky=tinted(rng, (98.0, 142.0, 200.0), 0.1),
-        horizon=tinted(rng, (198.0, 210.0, 222.0), 0.05),
-        visibility=float(rng.uniform(500, 1500)),
-        clouds=float(rng.uniform(0, 0.8)),
-        sun=side,
-        shadow=float(rng.uniform(0.3, 0.6)),
-    )
-    grey_sky = replace(blue, sky=grey(rng, 165, 205), horizon=grey(rng, 195, 225), clouds=0.9, shadow=0.05)
-    if weather == "clear":
-        return blue
-    if weather == "shadow":
-        return replace(blue, dapple=float(rng.uniform(0.35, 0.7)))
-    if weather == "dazzle":
-        return replace(blue, dazzle=float(rng.uniform(0.5, 1.0)), horizon=tinted(rng, (238.0, 224.0, 196.0), 0.04))
-    if weather == "overcast":
-        return grey_sky
-    if weather == "fog":
-        return replace(grey_sky, visibility=float(rng.uniform(40, 150)), shadow=0.0)
-    if weather == "rain":
-        wet = float(rng.uniform(0.15, 0.4))
-        rain = float(rng.uniform(0.2, 0.9))
-        return replace(grey_sky, ambient=(0.72, 0.75, 0.8), visibility=float(rng.uniform(90, 350)), wet=wet, rain=rain)
-    if weather == "dusk":
-        dim = float(rng.uniform(0.4, 0.7))
-        evening = replace(blue, ambient=(dim * 1.05, dim * 0.95, dim), sky=tinted(rng, (92.0, 96.0, 130.0), 0.1))
-        return replace(evening, horizon=tinted(rng, (196.0, 160.0, 140.0), 0.08), shadow=0.0, headlights=0.12)
-    return _draw_night(rng, setting, blue)
-
-
-def _draw_night(rng: np.random.Generator, setting: Setting, blue: Light) -> Light:
-    town = setting == "city" or (setting == "highway" and chance(rng, 0.4))
-    ambient = rng.uniform(0.1, 0.26) if town else rng.uniform(0.02, 0.09)
-    cast = rng.normal(1, 0.1, 3)
-    rainy = chance(rng, 0.2)
-    return replace(
-        blue,
-        ambient=(float(ambient * cast[0]), float(ambient * 0.95 * cast[1]), float(ambient * 0.85 * cast[2])),
-        sky=grey(rng, 3, 22, 0.15),
-        horizon=grey(rng, 10, 45, 0.15),
-        clouds=0.0,
-        shadow=0.0,
-        headlights=float(rng.uniform(0.45, 1.0)),
-        lamp_spacing=float(rng.uniform(25, 45)) if town else 0.0,
-        wet=float(rng.uniform(0.3, 0.7)) if rainy else 0.0,
-        rain=float(rng.uniform(0.1, 0.6)) if rainy else 0.0,
-    )
+_LARGEST_TURN = 0.14  # 8 degrees
 
 
 def draw_camera(rng: np.random.Generator, image_size: tuple[int, int], difficulty: Difficulty) -> Camera:
     """A dashboard camera of unknown make, for pictures of any shape."""
     height, width = image_size
     if difficulty == "easy":
-        focal = rng.uniform(0.75, 1.0) * width
-        squeeze, shift, lens, roll = rng.uniform(0.95, 1.05), rng.normal(0, 0.015), rng.uniform(1.25, 1.7), 0.006
-        horizon = rng.uniform(0.26, 0.42)
-    else:
-        focal = rng.uniform(0.5, 1.25) * width
-        squeeze, shift, lens, roll = rng.uniform(0.75, 1.3), rng.normal(0, 0.04), rng.uniform(1.1, 2.2), 0.0175
-        horizon = rng.uniform(-0.05, 0.1) if chance(rng, 0.12) else rng.uniform(0.1, 0.5)
-    return Camera(
-        image_size=image_size,
+        return Camera(
+            image_size=image_size,
+            focal_x=(focal := float(rng.uniform(0.75, 1.0) * width)),
+            focal_y=focal * float(rng.uniform(0.95, 1.05)),
+            centre_x=float(width * (0.5 + np.clip(rng.normal(0, 0.015), -0.1, 0.1))),
+            horizon=float(height * rng.uniform(0.26, 0.42)),
+            height=float(rng.uniform(1.25, 1.7)),
+            roll=float(np.clip(rng.normal(0, 0.006), -0.06, 0.06)),
+        )
+    border = _draw_border(rng) if chance(rng, 0.28) else None
+    blank = Camera(image_size, 1.0, 1.0, 0.0, 0.0, 1.0, 0.0, border)
+    height, width = blank.window[2:]
+    kind = choose(rng, ("whole", "cropped", "phone", "tall"), (0.68, 0.16, 0.08, 0.08))
+    focal = width * rng.uniform(*{"phone": (1.1, 1.8)}.get(kind, (0.5, 1.25)))
+    horizon = rng.uniform(*{"whole": (0.1, 0.5), "cropped": (-0.12, 0.1), "phone": (-0.45, 0.2)}.get(kind, (0.05, 0.6)))
+    lens = rng.uniform(2.0, 3.0) if kind == "tall" else rng.uniform(1.0, 2.0)
+    shift = np.clip(rng.normal(0, 0.045), -0.12, 0.12)
+    return replace(
+        blank,
         focal_x=float(focal),
-        focal_y=float(focal * squeeze),
-        centre_x=float(width * (0.5 + np.clip(shift, -0.1, 0.1))),
+        focal_y=float(focal * rng.uniform(0.72, 1.35)),
+        centre_x=float(width * (0.5 + shift)),
         horizon=float(height * horizon),
         height=float(lens),
-        roll=float(np.clip(rng.normal(0, roll), -0.06, 0.06)),
+        roll=float(np.clip(rng.normal(0, 0.0175), -0.06, 0.06)),
     )
 
 
+def _draw_border(rng: np.random.Generator) -> Border:
+    """The wedges of a rotation, or the bars of a picture in a frame of another shape."""
+    kind = choose(rng, ("wedges", "letterbox", "pillars", "all"), (5, 2.2, 1.6, 0.6))
+    level = choose(rng, (0, int(rng.integers(1, 30)), int(rng.integers(100, 180))), (6, 2, 2))
+    colour = (level, level, level)
+    if kind == "wedges":
+        turn = float(np.clip(rng.normal(0, 0.06), -_LARGEST_TURN, _LARGEST_TURN))
+        return Border(turn=turn, colour=colour)
+    upright, aside = float(rng.uniform(0.04, 0.16)), float(rng.uniform(0.03, 0.17))
+    lower = upright * float(choose(rng, (1.0, 0.0, rng.uniform(0.3, 1.0)), (5, 1, 2)))
+    rows = (upright, lower) if kind != "pillars" else (0.0, 0.0)
+    columns = (aside, aside) if kind != "letterbox" else (0.0, 0.0)
+    return Border(bars=(*rows, *columns), colour=colour)
+
+
 def draw_photo(rng: np.random.Generator, weather: Weather, difficulty: Difficulty) -> Photo:
-    """How the camera develops its pictures."""
+    """How the camera develops its pictures, through which glass, and how they are stored."""
     if difficulty == "easy":
         return Photo(
             brightness=float(rng.uniform(95, 130)),
@@ -120,47 +80,45 @@ def draw_photo(rng: np.random.Generator, weather: Weather, difficulty: Difficult
             vignetting=float(rng.uniform(0, 0.2)),
             blur=float(rng.uniform(0.1, 0.35)),
             noise=float(rng.uniform(0.5, 3)),
-            jpeg_quality=int(rng.integers(80, 96)),
+            compression=Compression(quality=int(rng.integers(80, 96))),
         )
     photo = Photo(
-        brightness=float(rng.uniform(75, 145)),
+        brightness=float(rng.uniform(90, 152) if chance(rng, 0.9) else rng.uniform(60, 90)),
+        gain_limit=3.0,
         gamma=float(rng.uniform(0.85, 1.2)),
-        contrast=float(rng.uniform(0.8, 1.35)),
-        saturation=float(rng.uniform(0.4, 1.3)),
+        contrast=float(rng.uniform(0.85, 1.55)),
+        saturation=float(rng.uniform(0.5, 1.65)),
         white_balance=_draw_white_balance(rng, 0.05),
-        vignetting=float(rng.uniform(0, 0.45)),
-        blur=float(rng.uniform(0.1, 0.75)),
+        vignetting=float(rng.uniform(0, 0.4)) * chance(rng, 0.7),
+        blur=float(rng.uniform(0.05, 0.55)),
         motion=float(rng.uniform(0, 3)) if chance(rng, 0.15) else 0.0,
-        sharpening=float(rng.uniform(0.2, 1.0)) if chance(rng, 0.3) else 0.0,
-        noise=float(rng.uniform(0.5, 6)),
-        jpeg_quality=int(rng.integers(40, 96)),
-        bonnet=float(rng.uniform(0.03, 0.14) if chance(rng, 0.8) else rng.uniform(0.14, 0.35)) * chance(rng, 0.35),
-        bonnet_shade=float(rng.uniform(0.03, 0.4)),
-        reflection=float(rng.uniform(0.1, 0.5)) if chance(rng, 0.15) else 0.0,
-        caption=_draw_caption(rng) if chance(rng, 0.2) else "",
+        sharpening=float(rng.uniform(0.2, 1.6)) if chance(rng, 0.35) else 0.0,
+        noise=float(rng.uniform(0.3, 6)),
+        grain=float(rng.uniform(1.5, 5)) if chance(rng, 0.4) else 1.0,
+        snowfall=float(rng.uniform(0.1, 1.0)) if weather == "snow" else 0.0,
+        windscreen=draw_windscreen(rng, sunny=weather in ("clear", "shadow", "dazzle"), dark=weather == "night"),
+        captions=draw_captions(rng) if chance(rng, 0.26) else (),
+        grading=draw_grading(rng) if chance(rng, 0.25) else Grading(),
+        compression=draw_compression(rng),
         glass=int(rng.integers(1_000_000)),
     )
     if weather == "dusk":
-        return replace(photo, brightness=float(rng.uniform(60, 105)), gain_limit=2.4)
+        return replace(photo, brightness=float(rng.uniform(60, 110)), gain_limit=2.6)
     if weather == "night":
         return replace(
             photo,
-            brightness=float(rng.uniform(35, 85)),
-            gain_limit=float(rng.uniform(2.0, 4.5)),
-            white_balance=_draw_white_balance(rng, 0.12),
-            motion=float(rng.uniform(0, 3)) if chance(rng, 0.4) else 0.0,
-            noise=float(rng.uniform(2, 10)),
-            reflection=photo.reflection * 0.3,
+            brightness=float(rng.uniform(35, 90)),
+            gain_limit=float(rng.uniform(1.6, 5.0)),
+            contrast=float(rng.uniform(0.85, 1.9)),
+            white_balance=_draw_white_balance(rng, 0.14),
+            motion=float(rng.uniform(0, 4)) if chance(rng, 0.45) else 0.0,
+            noise=float(rng.uniform(1, 10)),
         )
     return photo
 
 
 def _draw_white_balance(rng: np.random.Generator, spread: float) -> tuple[float, float, float]:
-    red, green, blue = np.clip(rng.normal(1, spread, 3), 0.7, 1.3)
+    """Colours err between orange and blue, and much less between green and magenta."""
+    warm, green = rng.normal(0, (spread, spread / 4))
+    red, green, blue = np.clip((1 + warm, 1 + green, 1 - warm), 0.6, 1.4)
     return float(red), float(green), float(blue)
-
-
-def _draw_caption(rng: np.random.Generator) -> str:
-    day, month, hour, minute = rng.integers((1, 1, 0, 0), (29, 13, 24, 60))
-    date = f"{2014 + int(rng.integers(12))}/{month:02d}/{day:02d} {hour:02d}:{minute:02d}:{int(rng.integers(60)):02d}"
-    return f"{date} {int(rng.integers(20, 130))} KM/H" if chance(rng, 0.5) else date

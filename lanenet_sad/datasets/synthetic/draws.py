@@ -56,3 +56,8 @@ def grey(rng: np.random.Generator, low: float, high: float, spread: float = 0.03
     """A grey between two levels with a slight cast."""
     red, green, blue = np.clip(rng.uniform(low, high) * rng.normal(1, spread, 3), 0, 255)
     return float(red), float(green), float(blue)
+
+
+def still_rng(glass: int, use: int) -> np.random.Generator:
+    """The generator of what stays the same during a drive, for one `use` of the windscreen's number `glass`."""
+    return np.random.Generator(np.random.PCG64([glass, use]))

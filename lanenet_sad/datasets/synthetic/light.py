@@ -28,7 +28,12 @@ class Light:
         dapple: darkness of the shadow of trees on the road, 0..1.
         dazzle: strength of a low sun ahead, 0..1.
         headlights: brightness of the ego car's own light on the road; 0 by day.
+        beam_reach: metres after which the headlights have lost half of their brightness.
+        beam_colour: RGB factors of the headlights.
         lamp_spacing: metres between street lamps that are lit; 0 for none.
+        lamp_colour: RGB factors of the street lamps.
+        lamp_power: brightness of the road below a street lamp.
+        ceiling: whether a tunnel's ceiling hides the sky.
         wet: how much the road mirrors what stands above it, 0..1.
         rain: density of rain streaks and drops, 0..1.
     """
@@ -43,7 +48,12 @@ class Light:
     dapple: float = 0.0
     dazzle: float = 0.0
     headlights: float = 0.0
+    beam_reach: float = 22.0
+    beam_colour: Colour = (1.0, 0.95, 0.82)
     lamp_spacing: float = 0.0
+    lamp_colour: Colour = (1.0, 0.82, 0.55)
+    lamp_power: float = 0.22
+    ceiling: bool = False
     wet: float = 0.0
     rain: float = 0.0
 
@@ -57,10 +67,10 @@ class Light:
         ambient = np.asarray(self.ambient)
         if not self.is_dark:
             return np.broadcast_to(ambient, (*np.broadcast_shapes(np.shape(depth), np.shape(x)), 3))
-        own = (self.headlights * beam(depth, x))[..., None] * np.array([1.0, 0.95, 0.82])
+        own = (self.headlights * beam(depth, x, self.beam_reach))[..., None] * np.array(self.beam_colour)
         if self.lamp_spacing > 0:
             pool = 0.5 + 0.5 * np.cos(2 * math.pi * np.asarray(s) / self.lamp_spacing)
-            own = own + (0.22 * pool**2)[..., None] * np.array([1.0, 0.82, 0.55])
+            own = own + (self.lamp_power * pool**2)[..., None] * np.array(self.lamp_colour)
         return np.asarray(ambient + own)
 
     def clear_share(self, depth: ArrayLike) -> FloatArray:
@@ -78,9 +88,10 @@ class Light:
         return red, green, blue
 
 
-def beam(depth: ArrayLike, x: ArrayLike) -> FloatArray:
-    """Brightness of low-beam headlights on the ground: a pool that begins at the car and fades after 40 metres."""
+def beam(depth: ArrayLike, x: ArrayLike, reach: float = 22.0) -> FloatArray:
+    """Brightness of low-beam headlights on the ground: two lobes that begin at the car and fade with distance."""
     ahead = np.asarray(depth, dtype=np.float64)
-    reach = np.clip((ahead - 2.5) / 5.0, 0.0, 1.0) / (1.0 + (ahead / 22.0) ** 2)
-    spread = 1.6 + 0.16 * ahead
-    return np.asarray(reach * np.exp(-((np.asarray(x) - 0.3) ** 2) / (2 * spread**2)))
+    along = np.clip((ahead - 2.5) / 4.0, 0.0, 1.0) / (1.0 + (ahead / reach) ** 2)
+    spread = 1.1 + 0.16 * ahead
+    lobes = sum(np.exp(-((np.asarray(x) - side) ** 2) / (2 * spread**2)) for side in (-0.6, 1.1))
+    return np.asarray(0.55 * along * lobes)

@@ -120,7 +120,7 @@ def _render(scene: Scene, pose: Pose, vehicles: Sequence[Vehicle], rng: np.rando
         picture = np.ascontiguousarray(picture[:, ::-1])
     if scene.light.rain > 0:
         add_rain(picture, scene.light.rain, scene.photo.glass, rng)
-    return develop(picture, scene.photo, rng)
+    return scene.camera.frame(develop(picture, scene.photo, rng), mirrored=scene.mirrored)
 
 
 def _paint(scene: Scene, view: RoadView, vehicles: Sequence[Vehicle]) -> Image:

@@ -63,7 +63,13 @@ class Scene:
     def labels(self, pose: Pose, num_lanes: int) -> LaneLabels:
         """The labelled lines as seen from a pose; no pixel is painted."""
         view = look(self.camera, self.road.alignment, pose)
-        return label_lanes(view, self.road, self.light, mirrored=self.mirrored, num_lanes=num_lanes)
+        found = label_lanes(view, self.road, self.light, mirrored=self.mirrored, num_lanes=num_lanes)
+        shown = [
+            (lane, kind)
+            for whole, kind in zip(*found, strict=True)
+            for lane in self.camera.trim([whole], mirrored=self.mirrored)
+        ]
+        return LaneLabels(tuple(lane for lane, _ in shown), tuple(kind for _, kind in shown))
 
     @cached_property
     def category(self) -> str:

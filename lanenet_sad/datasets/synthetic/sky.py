@@ -12,6 +12,8 @@ from lanenet_sad.datasets.synthetic.road import Colour
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile, stretched_tile
 from lanenet_sad.datasets.synthetic.view import RoadView
 
+_TUNNEL_HEIGHT, _TUNNEL_WIDTH = 4.2, 8.0  # metres above and beside the camera
+
 
 @dataclass(frozen=True)
 class Ridge:
@@ -49,6 +51,8 @@ def paint_sky(view: RoadView, light: Light, ridges: tuple[Ridge, ...], number: i
     up = np.clip((rows - np.arange(rows)) / (0.3 * view.camera.focal_y), 0, 1).astype(np.float32)[:, None, None]
     low, high = np.asarray(light.horizon, np.float32), np.asarray(light.sky, np.float32)
     sky = np.repeat(low + (high - low) * up**0.7, width, axis=1)
+    if light.ceiling:
+        return _ceiling(view, light)
     if light.clouds > 0:
         _add_clouds(sky, light, number)
     for ridge in ridges:
@@ -56,14 +60,39 @@ def paint_sky(view: RoadView, light: Light, ridges: tuple[Ridge, ...], number: i
     return sky
 
 
+def _ceiling(view: RoadView, light: Light) -> FloatImage:
+    """The inside of a tunnel above the road: walls, ceiling and two rows of lamps, (first_row, W, 3) float32."""
+    camera, rows = view.camera, view.first_row
+    towards = camera.canvas_centre_x - view.pose.yaw * camera.focal_x
+    up = np.maximum((camera.canvas_horizon + 1 - np.arange(rows)) / camera.focal_y, 1e-4)[:, None]
+    right = (np.arange(camera.canvas_size[1])[None, :] - towards) / camera.focal_x
+    depth = np.minimum(_TUNNEL_HEIGHT / up, _TUNNEL_WIDTH / np.maximum(np.abs(right), 1e-4))
+    aside = np.abs(right) * depth
+    on_ceiling = np.abs(aside - _TUNNEL_WIDTH) > 1e-3
+    spacing = max(light.lamp_spacing, 6.0)
+    phase = ((depth + view.pose.s) / spacing) % 1
+    lamps = on_ceiling & (np.abs(aside - 2.2) < 0.3) & (phase < 0.35) & (depth < 250)
+    pool = 0.6 + 0.4 * np.cos(2 * np.pi * phase)
+    fade = np.exp(-depth / 70)
+    shade = 95 * (0.35 + pool * fade) * np.where(on_ceiling, 0.75, 1.0)
+    painted = shade[..., None] * (np.asarray(light.ambient) + 0.4 * np.asarray(light.lamp_colour))
+    painted += (lamps * (60 + 190 * fade))[..., None] * np.asarray(light.lamp_colour)
+    return np.asarray(painted, dtype=np.float32)
+
+
 def _add_clouds(sky: FloatImage, light: Light, number: int) -> None:
     rows, width = sky.shape[:2]
     size = (max(2, rows // 4), max(2, width // 4))
     cells = (10.0 + 40.0 * rows / width, 24.0)
-    cloud = cv2.resize(stretched_tile(noise_tile(1.5, 8), size, cells, number), (width, rows))
-    cover = np.clip(0.35 * cloud - 0.6 + 1.2 * light.clouds, 0, 0.85)[..., None].astype(np.float32)
-    white = np.minimum(255.0, np.asarray(light.horizon, np.float32) * 1.12)
-    shade = 1.0 - 0.12 * np.clip(cloud, 0, 2)[..., None]
+    soft = stretched_tile(noise_tile(1.5, 8), size, cells, number)
+    ragged = stretched_tile(noise_tile(1.0, 10), size, (6 * cells[0], 6 * cells[1]), number)
+    cloud = np.asarray(soft + 0.25 * ragged, dtype=np.float32)
+    cover = np.clip(0.35 * cloud - 0.6 + 1.2 * light.clouds, 0, 0.9)
+    # The lower side of a cloud is grey: it is thicker above.
+    above = np.roll(cloud, max(1, size[0] // 10), axis=0)
+    shade = 1.0 - 0.1 * np.clip(cloud, 0, 2) - 0.12 * np.clip(above - cloud + 0.3, 0, 1.5)
+    cover, shade = (cv2.resize(plane, (width, rows)).astype(np.float32)[..., None] for plane in (cover, shade))
+    white = np.minimum(255.0, np.asarray(light.horizon, np.float32) * 1.14)
     sky += cover * (white * shade - sky)
 
 

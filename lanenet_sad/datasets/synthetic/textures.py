@@ -13,7 +13,7 @@ FloatImage = NDArray[np.float32]
 TILE = 512
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=32)
 def noise_tile(exponent: float, number: int = 0) -> FloatImage:
     """(TILE, TILE) noise with mean 0 and standard deviation 1 whose opposite borders fit together.
 

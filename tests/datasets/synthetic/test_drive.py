@@ -46,7 +46,7 @@ def test_what_is_on_the_glass_stays_put() -> None:
     seeds = (
         index
         for index in range(100)
-        if draw_scene(scene_rng(0, index, 7), SIZE, "mixed", travel=600).photo.bonnet > 0.1
+        if draw_scene(scene_rng(0, index, 7), SIZE, "mixed", travel=600).photo.windscreen.bonnet > 0.1
         and draw_scene(scene_rng(0, index, 7), SIZE, "mixed", travel=600).weather in ("clear", "overcast")
     )
     frames = [image for image, _ in RenderedDrive(0, next(seeds), num_frames=6, image_size=SIZE, fps=1)]
