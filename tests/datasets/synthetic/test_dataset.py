@@ -4,11 +4,11 @@ import sys
 import numpy as np
 import pytest
 
-from lanenet_sad.datasets.synthetic import Synthetic
+from lanenet_sad.datasets.synthetic import Synthetic, dataset
 
 
 def test_record_and_truth_agree() -> None:
-    dataset = Synthetic(3, size=(144, 400), seed=2, difficulty="easy")
+    rendered = Synthetic(3, size=(144, 400), seed=2, difficulty="easy")
     assert len(dataset) == 3
     for index in range(3):
         record, truth = dataset.load(index), dataset.truth(index)
@@ -31,7 +31,7 @@ def test_first_index_and_seed_set_datasets_apart() -> None:
 
 
 def test_six_slots() -> None:
-    dataset = Synthetic(20, size=(144, 400), num_lanes=6, difficulty="easy")
+    rendered = Synthetic(20, size=(144, 400), num_lanes=6, difficulty="easy")
     slots = {lane.slot for index in range(20) for lane in dataset.truth(index).lanes if lane.slot}
     assert {3, 4} <= slots <= {1, 2, 3, 4, 5, 6}
 
@@ -49,3 +49,17 @@ def test_rendering_needs_no_torch() -> None:
     code = "import sys, lanenet_sad.datasets.synthetic, lanenet_sad.synthesize; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_cached_pictures_are_read_back_and_the_same_as_the_first_time(tmp_path, monkeypatch):
+    cached = Synthetic(3, size=(48, 128), seed=4, cache=tmp_path)
+    first = cached.load(1)
+    plain = Synthetic(3, size=(48, 128), seed=4).load(1)
+    assert np.abs(first.image.astype(int) - plain.image).mean() < 8
+    assert (first.lane_mask == plain.lane_mask).all()
+    (file,) = tmp_path.rglob("*.jpg")
+    assert file.parent.name.endswith("seed4_mixed_48x128")
+    monkeypatch.setattr(dataset, "render_scene", None)
+    again = Synthetic(3, size=(48, 128), seed=4, cache=tmp_path).load(1)
+    assert (again.image == first.image).all()
+    assert (again.lane_mask == first.lane_mask).all()
