@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PIP_ARGS ?=
 PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 
-.PHONY: demo test test-all lint clean
+.PHONY: demo test test-all lint weights clean
 
 demo: $(VENV)/.installed
 	$(BIN)/lanenet-sad demo --out demo
@@ -22,6 +22,12 @@ lint: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+# Trains what ships as lanenet_sad/weights/enet_sad_roads.safetensors; started again, it goes on where it stopped.
+# ROADS is a folder of labelled real roads in CULane's layout.
+ROADS ?= data/roads
+weights: $(VENV)/.installed
+	$(BIN)/lanenet-sad train --config roads_enet_sad --root $(ROADS) --out runs/roads $(if $(wildcard runs/roads/last.pt),--resume)
 
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
