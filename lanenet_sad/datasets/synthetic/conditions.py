@@ -86,14 +86,14 @@ def draw_photo(rng: np.random.Generator, weather: Weather, difficulty: Difficult
         brightness=float(rng.uniform(90, 152) if chance(rng, 0.9) else rng.uniform(60, 90)),
         gain_limit=3.0,
         gamma=float(rng.uniform(0.85, 1.2)),
-        contrast=float(rng.uniform(0.85, 1.55)),
+        contrast=float(rng.uniform(0.95, 1.7)),
         saturation=float(rng.uniform(0.5, 1.65)),
         white_balance=_draw_white_balance(rng, 0.05),
         vignetting=float(rng.uniform(0, 0.4)) * chance(rng, 0.7),
-        blur=float(rng.uniform(0.05, 0.55)),
+        blur=float(rng.uniform(0.0, 0.3) if chance(rng, 0.8) else rng.uniform(0.3, 0.6)),
         motion=float(rng.uniform(0, 3)) if chance(rng, 0.15) else 0.0,
-        sharpening=float(rng.uniform(0.2, 1.6)) if chance(rng, 0.35) else 0.0,
-        noise=float(rng.uniform(0.3, 6)),
+        sharpening=float(rng.uniform(0.3, 2.2)) if chance(rng, 0.5) else 0.0,
+        noise=float(rng.uniform(0.5, 8)),
         grain=float(rng.uniform(1.5, 5)) if chance(rng, 0.4) else 1.0,
         snowfall=float(rng.uniform(0.1, 1.0)) if weather == "snow" else 0.0,
         windscreen=draw_windscreen(rng, sunny=weather in ("clear", "shadow", "dazzle"), dark=weather == "night"),
@@ -119,6 +119,6 @@ def draw_photo(rng: np.random.Generator, weather: Weather, difficulty: Difficult
 
 def _draw_white_balance(rng: np.random.Generator, spread: float) -> tuple[float, float, float]:
     """Colours err between orange and blue, and much less between green and magenta."""
-    warm, green = rng.normal(0, (spread, spread / 4))
+    warm, green = rng.normal((-0.3 * spread, 0), (spread, spread / 4))
     red, green, blue = np.clip((1 + warm, 1 + green, 1 - warm), 0.6, 1.4)
     return float(red), float(green), float(blue)
