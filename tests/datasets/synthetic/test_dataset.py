@@ -9,13 +9,13 @@ from lanenet_sad.datasets.synthetic import Synthetic, dataset
 
 def test_record_and_truth_agree() -> None:
     rendered = Synthetic(3, size=(144, 400), seed=2, difficulty="easy")
-    assert len(dataset) == 3
+    assert len(rendered) == 3
     for index in range(3):
-        record, truth = dataset.load(index), dataset.truth(index)
+        record, truth = rendered.load(index), rendered.truth(index)
         assert record.image.shape == (144, 400, 3)
         assert record.lane_mask.shape == (144, 400)
-        assert record.truth.image_size == truth.image_size == dataset.image_size(index) == (144, 400)
-        assert record.truth.name == truth.name == dataset.name(index)
+        assert record.truth.image_size == truth.image_size == rendered.image_size(index) == (144, 400)
+        assert record.truth.name == truth.name == rendered.name(index)
         slots = {lane.slot for lane in truth.lanes} - {None}
         assert set(np.unique(record.lane_mask)) - {0} == slots
         for lane, other in zip(record.truth.lanes, truth.lanes, strict=True):
@@ -32,7 +32,7 @@ def test_first_index_and_seed_set_datasets_apart() -> None:
 
 def test_six_slots() -> None:
     rendered = Synthetic(20, size=(144, 400), num_lanes=6, difficulty="easy")
-    slots = {lane.slot for index in range(20) for lane in dataset.truth(index).lanes if lane.slot}
+    slots = {lane.slot for index in range(20) for lane in rendered.truth(index).lanes if lane.slot}
     assert {3, 4} <= slots <= {1, 2, 3, 4, 5, 6}
 
 
