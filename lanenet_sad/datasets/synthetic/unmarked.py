@@ -23,7 +23,7 @@ _SNOW: Colour = (212.0, 218.0, 227.0)
 
 def draw_unmarked(rng: np.random.Generator, setting: Setting, verge: Colour, travel: float) -> CrossSection | None:
     """A road without lines, or None where the road is to have lines."""
-    if not chance(rng, {"rural": 0.14, "highway": 0.0, "city": 0.1}[setting]):
+    if not chance(rng, {"rural": 0.155, "highway": 0.0, "city": 0.115}[setting]):
         return None
     if setting == "rural":
         kind: UnmarkedKind = choose(rng, ("bare", "dirt", "gravel"), (0.5, 0.3, 0.2))
