@@ -134,7 +134,7 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
     checked = 0
     for index in range(40):
         scene = draw_scene(scene_rng(21, index), (288, 800), "mixed")
-        camera = replace(scene.camera, roll=0.0)
+        camera = replace(scene.camera, roll=0.0, border=None)
         scene = replace(scene, camera=camera, mirrored=False)
         view = look(camera, scene.road.alignment, scene.pose)
         cover = np.zeros((3, len(view.rows), camera.canvas_size[1]), dtype=np.float32)
@@ -150,3 +150,19 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
                 assert under > 20, f"scene {index}, point {x:.0f}, {y:.0f}"
                 checked += 1
     assert checked > 1000
+
+
+def test_labels_end_at_the_border_of_the_picture_and_keep_their_types() -> None:
+    bordered = 0
+    for index in range(60):
+        scene = draw_scene(scene_rng(22, index), (144, 400), "mixed")
+        labels = scene.labels(scene.pose, 4)
+        assert len(labels.types) == len(labels.lanes)
+        if scene.camera.border is None:
+            continue
+        bordered += 1
+        unbordered = replace(scene, camera=replace(scene.camera, border=None)).labels(scene.pose, 4)
+        assert len(labels.lanes) <= len(unbordered.lanes)
+        for lane in labels.lanes:
+            assert scene.camera.trim([lane], mirrored=scene.mirrored)[0].points.tolist() == lane.points.tolist()
+    assert bordered > 5
