@@ -147,7 +147,8 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
                 row = round(y + camera.margin[0]) - view.first_row
                 column = round(x + camera.margin[1])
                 under = cover[0, max(row - 1, 0) : row + 2, max(column - 2, 0) : column + 3].max()
-                assert under > 20, f"scene {index}, point {x:.0f}, {y:.0f}"
+                whole = 255 * min(1.0, 0.3 / view.pixel_width[row])  # of a pixel that the line's middle runs through
+                assert under > 0.08 * whole, f"scene {index}, point {x:.0f}, {y:.0f}"
                 checked += 1
     assert checked > 1000
 
@@ -161,8 +162,6 @@ def test_labels_end_at_the_border_of_the_picture_and_keep_their_types() -> None:
         if scene.camera.border is None:
             continue
         bordered += 1
-        unbordered = replace(scene, camera=replace(scene.camera, border=None)).labels(scene.pose, 4)
-        assert len(labels.lanes) <= len(unbordered.lanes)
         for lane in labels.lanes:
             assert scene.camera.trim([lane], mirrored=scene.mirrored)[0].points.tolist() == lane.points.tolist()
     assert bordered > 5
