@@ -132,9 +132,11 @@ def test_types_stand_beside_their_lanes_also_in_mirrored_pictures() -> None:
 def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
     """Also where lines drift, sway, begin and end: every labelled point has paint of a labelled line under it."""
     checked = 0
-    for index in range(40):
+    for index in range(56):
         scene = draw_scene(scene_rng(21, index), (288, 800), "mixed")
-        camera = replace(scene.camera, roll=0.0, border=None)
+        if scene.camera.border is not None:
+            continue
+        camera = replace(scene.camera, roll=0.0)
         scene = replace(scene, camera=camera, mirrored=False)
         view = look(camera, scene.road.alignment, scene.pose)
         cover = np.zeros((3, len(view.rows), camera.canvas_size[1]), dtype=np.float32)
@@ -147,8 +149,7 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
                 row = round(y + camera.margin[0]) - view.first_row
                 column = round(x + camera.margin[1])
                 under = cover[0, max(row - 1, 0) : row + 2, max(column - 2, 0) : column + 3].max()
-                whole = 255 * min(1.0, 0.3 / view.pixel_width[row])  # of a pixel that the line's middle runs through
-                assert under > 0.08 * whole, f"scene {index}, point {x:.0f}, {y:.0f}"
+                assert under > 20, f"scene {index}, point {x:.0f}, {y:.0f}"
                 checked += 1
     assert checked > 1000
 
