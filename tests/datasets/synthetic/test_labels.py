@@ -149,7 +149,8 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
                 row = round(y + camera.margin[0]) - view.first_row
                 column = round(x + camera.margin[1])
                 under = cover[0, max(row - 1, 0) : row + 2, max(column - 2, 0) : column + 3].max()
-                assert under > 20, f"scene {index}, point {x:.0f}, {y:.0f}"
+                share = min(1.0, 0.3 / view.pixel_width[row])  # what 0.3 m of paint cover of a pixel so far away
+                assert under > min(20, 0.25 * 255 * share), f"scene {index}, point {x:.0f}, {y:.0f}"
                 checked += 1
     assert checked > 1000
 
