@@ -145,12 +145,14 @@ def test_labels_of_mixed_scenes_lie_on_their_paint() -> None:
                 solid = replace(stripe, painted=0.0, wear=0.0, strength=1.0, colour=(255.0, 255.0, 255.0), width=0.3)
                 paint_stripe(cover, view, replace(line, breaks=()), replace(solid, shift=0.0))
         for lane in scene.labels(scene.pose, 4).lanes:
-            for x, y in lane.points[2:-2]:
+            points = lane.points[2:-2]
+            # Where a line runs all but level, its column changes by more than its width from row to row.
+            steep = np.abs(np.gradient(points[:, 0]) / np.gradient(points[:, 1])) < 8 if len(points) > 1 else []
+            for x, y in points[steep]:
                 row = round(y + camera.margin[0]) - view.first_row
                 column = round(x + camera.margin[1])
                 under = cover[0, max(row - 1, 0) : row + 2, max(column - 2, 0) : column + 3].max()
-                share = min(1.0, 0.3 / view.pixel_width[row])  # what 0.3 m of paint cover of a pixel so far away
-                assert under > min(20, 0.25 * 255 * share), f"scene {index}, point {x:.0f}, {y:.0f}"
+                assert under > 20, f"scene {index}, point {x:.0f}, {y:.0f}"
                 checked += 1
     assert checked > 1000
 
