@@ -40,6 +40,8 @@ class DemoSummary:
 def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100, progress: bool = True) -> DemoSummary:
     """Synthesize a small benchmark, train ENet with SAD, evaluate, predict on a drive, look at attention.
 
+    At the end the drive is predicted with the weights that ship, too.
+
     Args:
         out: folder for everything; a finished demo in it is repeated from its own data.
         num_train: synthetic training images.
@@ -53,7 +55,7 @@ def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100
     data, run = out / "benchmark", out / "run"
     size = " ".join(str(side) for side in IMAGE_SIZE)
     settings = f"--num-train {num_train} --num-val 40 --num-test {num_test} --image-size {size} --difficulty easy"
-    _say("1/5 synthesize", f"lanenet-sad synthesize {data} {settings} --drives 1 --drive-frames 75")
+    _say("1/6 synthesize", f"lanenet-sad synthesize {data} {settings} --drives 1 --drive-frames 75")
     synthesize(
         data,
         num_train=num_train,
@@ -69,18 +71,20 @@ def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100
     best = run / "best.safetensors"
     scored = out / "evaluation"
     _say(
-        "3/5 evaluate", f"lanenet-sad evaluate culane --root {data} --out {scored} --weights {best} --canvas-width 1640"
+        "3/6 evaluate", f"lanenet-sad evaluate culane --root {data} --out {scored} --weights {best} --canvas-width 1640"
     )
     evaluate("culane", root=data, out=scored, weights=best, canvas_width=1640, progress=progress)
     drive = data / "drives" / "0000.mp4"
-    _say("4/5 predict", f"lanenet-sad predict {drive} --out {out / 'prediction'} --weights {best}")
+    _say("4/6 predict", f"lanenet-sad predict {drive} --out {out / 'prediction'} --weights {best}")
     predict(str(drive), out=out / "prediction", weights=best, progress=progress)
     columns = (run / "before_distillation.safetensors", best)
     picture = sorted((data / "synthetic").rglob("*.jpg"))[-1]
-    _say("5/5 attention", f"lanenet-sad attention {picture} --out {out / 'attention'} --weights {columns[0]} {best}")
+    _say("5/6 attention", f"lanenet-sad attention {picture} --out {out / 'attention'} --weights {columns[0]} {best}")
     attention(
         str(picture), out=out / "attention", weights=columns, titles=("before SAD", "after SAD"), progress=progress
     )
+    _say("6/6 predict with the weights that ship", f"lanenet-sad predict {drive} --out {out / 'shipped'}")
+    predict(str(drive), out=out / "shipped", progress=progress)
     summary = _judge(out, perf_counter() - started)
     _finish(out, summary)
     return summary
@@ -89,7 +93,7 @@ def demo(*, out: Path = Path("demo"), num_train: int = 1000, num_test: int = 100
 def _train(data: Path, run: Path) -> None:
     """In a process of its own: the command line builds the experiment from its YAML file."""
     words = ["train", "--config", "synthetic_enet_sad", "--root", str(data), "--out", str(run)]
-    _say("2/5 train", shlex.join(["lanenet-sad", *words]))
+    _say("2/6 train", shlex.join(["lanenet-sad", *words]))
     (run / "last.pt").unlink(missing_ok=True)
     status = subprocess.run([sys.executable, "-m", "lanenet_sad", *words], check=False).returncode
     if status:
@@ -117,6 +121,7 @@ def _finish(out: Path, summary: DemoSummary) -> None:
     )
     for pattern, what in (
         ("prediction/*.mp4", "lanes on a rendered drive"),
+        ("shipped/*.mp4", "the same with the weights that ship"),
         ("attention/**/*.png", "attention maps, before and after SAD"),
         ("prediction/*.jsonl", "the lanes as JSON"),
         ("run/metrics.csv", "loss terms, SAD's share, support of the maps"),

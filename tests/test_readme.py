@@ -90,7 +90,7 @@ def test_commands_for_own_roads(workplace, monkeypatch):
     run_lines(fenced("bash", "Your own roads"), {"train": small, "evaluate": "--num-workers 0"})
     assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3
     assert len(list((workplace / "first_labels").rglob("*.json"))) == 3
-    assert load_weights(workplace / "runs/tuned/best.safetensors")[0].num_lanes == 2
+    assert load_weights(workplace / "runs/two_lines/best.safetensors")[0].num_lanes == 2
 
 
 def test_sad_on_a_network_of_ones_own():
