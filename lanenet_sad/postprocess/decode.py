@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.view import Placement
 from lanenet_sad.models.interface import LaneNetOutput
+from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom
 
 Map = NDArray[np.float32]
 Rows = NDArray[np.float64]
@@ -37,6 +38,7 @@ class LaneDecoder:
         column: "soft_argmax" (sub-pixel) or "argmax" (published).
         window: half width, in network pixels, of the soft-argmax window around the peak.
         min_points: lanes with fewer points are dropped.
+        refine: leave out points that jump away from their line, and draw lines on to the bottom of the picture.
     """
 
     threshold: float = 0.3
@@ -46,6 +48,7 @@ class LaneDecoder:
     column: Literal["soft_argmax", "argmax"] = "soft_argmax"
     window: int = 8
     min_points: int = 2
+    refine: bool = True
 
     def __post_init__(self) -> None:
         for name in ("threshold", "existence_threshold"):
@@ -58,7 +61,7 @@ class LaneDecoder:
     @classmethod
     def published(cls, threshold: float = 0.3) -> LaneDecoder:
         """The decoding of the official code: fixed 9x9 filter, whole-pixel argmax, nearest map row."""
-        return cls(threshold=threshold, scale_smoothing=False, column="argmax")
+        return cls(threshold=threshold, scale_smoothing=False, column="argmax", refine=False)
 
     def __call__(
         self,
@@ -101,6 +104,9 @@ class LaneDecoder:
             if confidence <= self.existence_threshold:
                 continue
             points = self._trace(self._smooth(maps[index]), near_to_far, placement)
+            if self.refine:
+                points = drop_strays(points, image_size[1])
+                points = run_to_bottom(points, near_to_far, image_size, placement.height)
             if len(points) >= self.min_points:
                 lanes.append(Lane(points, slot=index + 1, confidence=float(confidence)))
         return LanePrediction(tuple(lanes), image_size, row_anchors=row_anchors)

@@ -1,0 +1,61 @@
+"""Strays go, lines stay, and they reach the bottom of the picture."""
+
+import numpy as np
+import pytest
+
+from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom
+
+SIZE = (590, 1640)
+ROWS = np.arange(589.0, 250.0, -10.0)
+
+
+def curve(bend: float = 0.0) -> np.ndarray:
+    share = (589 - ROWS) / 339
+    return np.stack([400 + 350 * share + bend * share**3, ROWS], axis=1)
+
+
+@pytest.mark.parametrize("bend", [0.0, 120.0, -250.0], ids=["straight", "right", "left"])
+def test_a_smooth_line_keeps_every_point(bend):
+    assert drop_strays(curve(bend), SIZE[1]).tolist() == curve(bend).tolist()
+
+
+@pytest.mark.parametrize("bad", [[33, 32, 31, 30], [0, 1], [10, 17, 25]], ids=["far-end", "near-end", "between"])
+def test_points_on_another_line_go_and_the_others_stay(bad):
+    points = curve(60.0)
+    points[bad, 0] += 200
+    kept = drop_strays(points, SIZE[1])
+    assert kept.tolist() == np.delete(points, bad, axis=0).tolist()
+
+
+def test_noise_that_is_no_line_gives_none():
+    scattered = np.stack([np.random.default_rng(3).uniform(0, 1640, len(ROWS)), ROWS], axis=1)
+    assert len(drop_strays(scattered, SIZE[1])) == 0
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_too_few_points_to_tell_are_left_alone(count):
+    points = curve()[:count]
+    assert drop_strays(points, SIZE[1]) is points
+
+
+def test_a_line_runs_on_to_the_bottom_row():
+    whole = curve()
+    longer = run_to_bottom(whole[8:], ROWS, SIZE, 590)
+    np.testing.assert_allclose(longer, whole, atol=1e-6)
+
+
+def test_it_ends_at_the_side_of_the_picture():
+    steep = np.stack([150 + 2.0 * (450 - ROWS), ROWS], axis=1)[14:]
+    longer = run_to_bottom(steep, ROWS, SIZE, 590)
+    assert 0 <= longer[0, 0] < 20
+    assert len(steep) < len(longer) < len(ROWS)
+
+
+@pytest.mark.parametrize("first", [0, 33], ids=["there-already", "one-far-point"])
+def test_nothing_is_added(first):
+    points = curve()[first:]
+    assert run_to_bottom(points, ROWS, SIZE, 590) is points
+
+
+def test_a_line_that_begins_far_away_stays_there():
+    assert run_to_bottom(curve()[31:], ROWS, SIZE, 590).tolist() == curve()[31:].tolist()
