@@ -73,7 +73,7 @@ def evaluate(
         decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
         canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).
         slots: score these lane slots alone, in predictions and labels: `2 3` is the ego lane of four slots.
-        group_folders: score images by the first so many folders of their name, where a benchmark has no categories.
+        group_folders: score images by the first so many folders of their name, instead of by a benchmark's categories.
         max_images: evaluate the first so many images only.
         progress: show progress.
     """
@@ -106,7 +106,9 @@ def evaluate(
     categories = kind.categories(root)
     if group_folders is not None:
         names = [dataset.name(index).strip("/") for index in range(len(dataset))]
-        categories = {name: "/".join(name.split("/")[:-1][:group_folders]) for name in names} | categories
+        categories = {name: "/".join(name.split("/")[:-1][:group_folders]) for name in names}
+        if not isinstance(metric, CULaneMetric):
+            warnings.warn(f"group_folders has no effect: {benchmark} is not scored by group.", stacklevel=2)
     paths = kind.write_predictions(out / "predictions", _scored(shown, metric, categories, slots))
     score = metric.compute()
     print(score)
@@ -141,7 +143,7 @@ def _scored(
 ) -> Iterator[LanePrediction]:
     """Feed the metric; pass the predictions on."""
     for number, pair in enumerate(pairs):
-        prediction, truth = (only_slots(each, slots) for each in pair)
+        prediction, truth = (_only_slots(each, slots) for each in pair)
         if number == 0:
             warn_of_other_size(metric, truth)
         if isinstance(metric, CULaneMetric):
@@ -151,7 +153,7 @@ def _scored(
         yield prediction
 
 
-def only_slots(lanes: LanePrediction, slots: list[int] | None) -> LanePrediction:
+def _only_slots(lanes: LanePrediction, slots: list[int] | None) -> LanePrediction:
     """The lanes of some slots; all with None."""
     return lanes if slots is None else replace(lanes, lanes=tuple(lane for lane in lanes.lanes if lane.slot in slots))
 

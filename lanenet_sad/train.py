@@ -145,8 +145,8 @@ def train(
     """
     check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
     kind = find_benchmark(benchmark)
-    roads = mixed(kind.dataset(root, train_split, model.num_lanes), mix, mix_shares)
-    data = SampleSet(roads, augmentation(view), skip_bad=True)
+    own = kind.dataset(root, train_split, model.num_lanes)
+    data = SampleSet(mixed(own, mix, mix_shares), augmentation(view), skip_bad=True)
     held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
     origin = "" if init_weights is None or resume else _start(model, init_weights)
     fabric = launch(runtime)
@@ -154,7 +154,8 @@ def train(
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain = optimizer([p for p in learner.parameters() if p.requires_grad])
     ema = WeightAverage(model, ema_decay) if ema_decay else None
-    settings = run_settings(fabric, learner, plain, schedule, seed=seed, batch_size=batch_size, accumulate=accumulate)
+    numbers = {"seed": seed, "batch_size": batch_size, "accumulate": accumulate}
+    settings = run_settings(fabric, learner, plain, schedule, data, **numbers)
     progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)

@@ -44,7 +44,7 @@ def test_the_maps_are_the_networks_own(tmp_path, pair):
 
 
 def test_without_a_checkpoint_those_in_the_package_are_looked_at(tmp_path, pair, monkeypatch):
-    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", pair[0].parent)
+    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", pair[0])
     write_picture(tmp_path / "road.png", make_picture((64, 160)))
     look(tmp_path / "road.png", tmp_path, ())
     with np.load(tmp_path / "out" / "road.attention.npz") as maps:

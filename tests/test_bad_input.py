@@ -139,7 +139,7 @@ def test_one_bad_video_does_not_stop_the_others(capsys, tmp_path, weights):
 def test_evaluating_weights_of_another_lane_count(capsys, tmp_path, monkeypatch, is_shipped):
     root = write_culane_root(tmp_path / "culane")
     six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
-    monkeypatch.setattr(predictor, "SHIPPED_WEIGHTS", tmp_path)
+    monkeypatch.setattr(predictor, "SHIPPED_WEIGHTS", six)
     words = ["evaluate", "culane", "--root", root, "--split", "train", "--out", tmp_path / "e"]
     error = said(capsys, *words, *([] if is_shipped else ["--weights", six]))
     assert f"Weights {six}: this network has 6 lane slots." in error

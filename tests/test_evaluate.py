@@ -144,3 +144,11 @@ def test_slots_and_groups_that_do_not_exist_are_refused(tmp_path, weights, optio
     root = write_culane_root(tmp_path / "culane")
     with pytest.raises(ValueError, match=message):
         score(root, tmp_path / "out", weights, **options)
+
+
+def test_groups_that_a_benchmark_does_not_score_warn(tmp_path):
+    six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
+    label = {"raw_file": "clips/1/20.jpg", "lanes": [[300] * 56], "h_samples": list(range(160, 720, 10))}
+    (tmp_path / "test_label.json").write_text(json.dumps(label) + "\n")
+    with pytest.warns(UserWarning, match="group_folders has no effect: tusimple is not scored by group"):
+        evaluate("tusimple", root=tmp_path, weights=six, out=tmp_path / "out", group_folders=1, device="cpu")

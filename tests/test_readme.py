@@ -84,8 +84,9 @@ def test_commands_for_own_roads(workplace, monkeypatch):
     root = write_culane_root(workplace / "data" / "own", sizes=((360, 640), (720, 1280), (90, 200)))
     for split in ("train", "val"):
         write_culane_list(root / f"list/{split}_gt.txt", [CULaneListEntry(f"/clip/{n:05d}.jpg") for n in range(3)])
-    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", workplace / "shipped")
-    write_weights(workplace / "shipped" / "w.safetensors")
+    monkeypatch.setattr(
+        "lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", write_weights(workplace / "shipped.safetensors")
+    )
     small = "--schedule.max-steps 3 --batch-size 1 --runtime.num-workers 0"
     run_lines(fenced("bash", "Your own roads"), {"train": small, "evaluate": "--num-workers 0"})
     assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3

@@ -271,8 +271,10 @@ def test_starting_from_weights_of_another_lane_count_says_what_is_new(root, tmp_
 
 
 def test_one_command_trains_on_own_lane_count_from_the_shipped_weights(tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", tmp_path / "shipped")
-    weights = write_weights(tmp_path / "shipped" / "w.safetensors")
+    monkeypatch.setattr(
+        "lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", tmp_path / "shipped/enet_sad_roads.safetensors"
+    )
+    weights = write_weights(tmp_path / "shipped" / "enet_sad_roads.safetensors")
     (own := write_culane_root(tmp_path / "own")).joinpath("list/train_gt.txt").write_text("/clip/00000.jpg\n")
     words = f"--config synthetic_enet_sad --root {own} --out {tmp_path / 'run'} --schedule.max-steps 2 --batch-size 1"
     words += " --view.input-size 32 64 --val-split null --runtime.num-workers 0 --runtime.no-progress"

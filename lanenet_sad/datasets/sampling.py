@@ -94,6 +94,10 @@ class StepBatches(Sampler[list[tuple[int, int]]]):
         self.shares = tuple(size / sum(sizes) for size in sizes) if shares is None else tuple(shares)
         self.batch_size = batch_size
         self.seed = seed
+        if len(set(self._parts(0).tolist())) < len(sizes):
+            raise ValueError(
+                f"Batches: expected shares of at least {1 / self.BLOCK} for each part, got {list(self.shares)}."
+            )
         self.steps = range(start_step, start_step + num_steps)
         self.rank = rank
         self.world_size = world_size
@@ -204,8 +208,11 @@ class SampleSet(Dataset[LaneSample]):
 
     def _load_next_good(self, index: int) -> LaneRecord:
         first = ""
-        for offset in range(len(self.dataset)):
-            candidate = (index + offset) % len(self.dataset)
+        ends = np.cumsum(self.sizes)
+        part = int(np.searchsorted(ends, index, side="right"))
+        start = int(ends[part]) - self.sizes[part]
+        for offset in range(self.sizes[part]):
+            candidate = start + (index - start + offset) % self.sizes[part]
             try:
                 return self._load(candidate)
             except BadSampleError as error:
@@ -214,7 +221,7 @@ class SampleSet(Dataset[LaneSample]):
                     self._bad[candidate] = True
                     _log.warning("Skipping sample %d: %s", candidate, error)
         raise BadSampleError(
-            f"Training data: expected some readable pictures, all {len(self.dataset)} are bad; one: {first}"
+            f"Training data: expected some readable pictures, all {self.sizes[part]} are bad; one: {first}"
         )
 
 

@@ -20,7 +20,7 @@ from lanenet_sad.models.normalization import normalize_images
 from lanenet_sad.models.weights import NetworkCard, load_weights
 from lanenet_sad.postprocess.decode import LaneDecoder
 
-SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights"
+SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "enet_sad_roads.safetensors"
 
 
 @dataclass(frozen=True)
@@ -100,10 +100,9 @@ def choose_device(name: str) -> torch.device:
 
 def shipped_weights() -> Path:
     """The weight file inside the package."""
-    found = sorted(SHIPPED_WEIGHTS.glob("*.safetensors"))
-    if not found:
+    if not SHIPPED_WEIGHTS.is_file():
         raise ValueError(
             "This version ships no weights, so name a FILE of yours, with --weights or --init-weights: "
             "`lanenet-sad demo` or `lanenet-sad train` makes one (best.safetensors in the run's folder)."
         )
-    return found[0]
+    return SHIPPED_WEIGHTS

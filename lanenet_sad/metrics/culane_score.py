@@ -99,7 +99,7 @@ class CULaneScore(Score):
         if not self.num_unmarked:
             return text
         rate = self.false_on_unmarked / self.num_unmarked
-        return f"{text}\n{self.num_unmarked} images without a labelled lane: {rate:.2f} false lanes an image"
+        return f"{text}\n{self.num_unmarked} images have no lane to find: {rate:.2f} false lanes an image"
 
     def _table(self, threshold: float) -> str:
         rows = [("category", "TP", "FP", "FN", "precision", "recall", "F1")]

@@ -67,7 +67,7 @@ class ENetLayout:
     existence_pool: Literal["max", "mean"] = "mean"
     rectified: bool = False
 
-    def prelu(self, channels: int) -> nn.Module:
+    def activation(self, channels: int) -> nn.Module:
         """The encoder's activation."""
         return relu(channels) if self.rectified else nn.PReLU(channels if self.prelu_per_channel else 1)
 
@@ -116,7 +116,7 @@ class InitialBlock(nn.Module):
         self.conv = nn.Conv2d(3, channels - 3, 3, stride=2, padding=1, bias=layout.bias)
         self.pool = nn.MaxPool2d(layout.initial_pool, stride=2, padding=layout.initial_pool // 3)
         self.norm = layout.norm(channels)
-        self.activation = layout.prelu(channels)
+        self.activation = layout.activation(channels)
 
     def forward(self, images: Tensor) -> Tensor:
         """Halves height and width."""
@@ -161,11 +161,11 @@ class DownBottleneck(nn.Module):
         super().__init__()
         inner = layout.inner_width(in_channels, out_channels)
         self.extra_channels = out_channels - in_channels
-        self.project = conv_unit(nn.Conv2d(in_channels, inner, 2, stride=2, bias=False), layout, layout.prelu)
-        self.transform = _middle(inner, layout, "regular", layout.prelu)
-        self.expand = expansion(inner, out_channels, layout, layout.prelu)
+        self.project = conv_unit(nn.Conv2d(in_channels, inner, 2, stride=2, bias=False), layout, layout.activation)
+        self.transform = _middle(inner, layout, "regular", layout.activation)
+        self.expand = expansion(inner, out_channels, layout, layout.activation)
         self.dropout = nn.Dropout2d(dropout)
-        self.activation = layout.prelu(out_channels)
+        self.activation = layout.activation(out_channels)
 
     def forward(self, feature: Tensor) -> tuple[Tensor, Tensor]:
         """Returns the smaller feature and, for the decoder, where in the larger one each maximum stood."""
@@ -269,10 +269,10 @@ def _asymmetric(inner: int, layout: ENetLayout, activation: Activation) -> nn.Se
 
 
 def _first_stage(layout: ENetLayout, dropout: float) -> nn.Sequential:
-    return nn.Sequential(*(Bottleneck(64, layout, activation=layout.prelu, dropout=dropout) for _ in range(4)))
+    return nn.Sequential(*(Bottleneck(64, layout, activation=layout.activation, dropout=dropout) for _ in range(4)))
 
 
 def _deep_stage(layout: ENetLayout, dropout: float) -> nn.Sequential:
     return nn.Sequential(
-        *(Bottleneck(128, layout, kind=kind, activation=layout.prelu, dropout=dropout) for kind in STAGE_PLAN)
+        *(Bottleneck(128, layout, kind=kind, activation=layout.activation, dropout=dropout) for kind in STAGE_PLAN)
     )

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.slots import slot_origins
@@ -115,14 +115,16 @@ def start_from(network: LaneNet, path: Path) -> list[str]:
 
     Tensors of the same name and shape are taken as they are. Where the lane count differs, the last convolution of
     the decoder and the existence head keep what belongs to background and to slots that both networks have, counted
-    from the ego lane outwards (`slot_origins`). All else stays as it was initialised.
+    from the ego lane outwards (`slot_origins`). All else stays as it was initialised. An encoder with PReLU that starts
+    from one with ReLU gets slopes of 0, which is the same function.
 
     Args:
         network: is changed in place.
         path: as in `load_weights`.
 
     Returns:
-        What was left as it was: lane slots without an origin, and names of tensors.
+        What was left as it was: lane slots without an origin, and names of tensors. What was not taken (slopes of PReLU
+        that a network with ReLU has no place for) is named too.
 
     Raises:
         FileNotFoundError: no such file.
@@ -142,10 +144,14 @@ def start_from(network: LaneNet, path: Path) -> list[str]:
         if name in theirs and name not in found and name.startswith(_SLOT_TENSORS):
             carried = _carry_slots(theirs[name], value, origin.num_lanes, network.num_lanes)
             found |= {} if carried is None else {name: carried}
+    if origin.recipe.get("activation") == "relu":
+        slopes = [f"{name}.weight" for name, module in network.named_modules() if isinstance(module, nn.PReLU)]
+        found |= {name: torch.zeros_like(ours[name]) for name in slopes if name not in theirs}
     network.load_state_dict({**ours, **found})
     origins = slot_origins(network.num_lanes, origin.num_lanes)
     new_slots = [f"lane slot {slot}" for slot in range(1, network.num_lanes + 1) if slot not in origins]
-    return new_slots + [name for name in ours if name not in found]
+    surplus = [f"{name} (not taken)" for name in theirs if name not in ours]
+    return new_slots + [name for name in ours if name not in found] + surplus
 
 
 def _carry_slots(origin: Tensor, fresh: Tensor, origin_lanes: int, num_lanes: int) -> Tensor | None:

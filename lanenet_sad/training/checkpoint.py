@@ -83,11 +83,12 @@ def resume_checkpoint(
         raise ValueError(
             f"Resume: {path} holds weights only, not a training state; use --init-weights to start from it."
         )
-    changed = [name for name, value in settings.items() if content["settings"].get(name) != value]
+    before = content["settings"]
+    changed = [name for name, value in settings.items() if name in before and before[name] != value]
     if changed:
         name = changed[0]
         raise ValueError(
-            f"Resume: {path} was trained with {name} {content['settings'].get(name)}, not {settings[name]}; keep that "
+            f"Resume: {path} was trained with {name} {before[name]}, not {settings[name]}; keep that "
             f"setting, or start a new run with --init-weights."
         )
     fill_network(learner.network, content["network"], path)

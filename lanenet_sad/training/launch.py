@@ -10,6 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
+from lanenet_sad.datasets.sampling import SampleSet
 from lanenet_sad.training.learner import Learner
 from lanenet_sad.training.options import Runtime
 from lanenet_sad.training.schedule import Schedule
@@ -51,6 +52,7 @@ def run_settings(
     learner: Learner,
     optimizer: Optimizer,
     schedule: Schedule,
+    data: SampleSet,
     *,
     seed: int,
     batch_size: int,
@@ -69,6 +71,8 @@ def run_settings(
         )
     return {
         "seed": seed,
+        "num_samples": list(data.sizes),
+        "shares": list(data.shares),
         "batch_size": batch_size,
         "accumulate": accumulate,
         "world_size": fabric.world_size,

@@ -13,7 +13,7 @@ from lanenet_sad.lanes.view import InputView
 
 @pytest.fixture
 def parts(tmp_path):
-    return CULane(write_culane_root(tmp_path / "culane")), Synthetic(5, size=(48, 128))
+    return CULane(write_culane_root(tmp_path / "culane")), Synthetic(5, size=(48, 128), difficulty="easy")
 
 
 def test_a_mixture_is_its_parts_one_behind_the_other(parts):
@@ -72,3 +72,16 @@ def test_shares_that_make_no_sense_are_refused(parts, shares, message):
 def test_parts_of_other_lane_counts_are_refused(parts):
     with pytest.raises(ValueError, match=r"same number of lane slots, got \[4, 6\]"):
         Mixture([parts[0], Synthetic(2, size=(48, 128), num_lanes=6)])
+
+
+def test_a_share_too_small_to_be_drawn_is_refused():
+    with pytest.raises(ValueError, match=r"at least 0\.001 for each part"):
+        StepBatches((10, 10), 4, 0, 0, 1, shares=(0.9999, 0.0001))
+
+
+def test_a_bad_picture_is_replaced_by_one_of_its_own_part(parts, caplog):
+    samples = SampleSet(Mixture(parts), TrainTransform(InputView((24, 64), 2.78)), skip_bad=True)
+    last = parts[0].root / "clip/00002.jpg"
+    last.write_bytes(b"")
+    assert samples[2, 0].truth.name == "/clip/00000.jpg"
+    assert samples.num_bad == 1

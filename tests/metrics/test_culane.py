@@ -203,4 +203,4 @@ def test_lanes_on_pictures_without_labels_are_counted_apart() -> None:
     score = metric.compute()
     assert (score.num_unmarked, score.false_on_unmarked) == (3, 3)
     assert score.to_dict()["unmarked"] == {"num_images": 3, "fp": 3}
-    assert str(score).endswith("3 images without a labelled lane: 1.00 false lanes an image")
+    assert str(score).endswith("3 images have no lane to find: 1.00 false lanes an image")

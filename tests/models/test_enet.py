@@ -147,3 +147,11 @@ def test_layout_loads_a_published_state_dict_and_computes_the_same(shared, layou
         output.segmentation_logits[:, :, ::8, ::8], expected["segmentation_logits_sub"], atol=1e-5
     )
     np.testing.assert_allclose(existence, expected["existence"], atol=1e-5)
+
+
+def test_with_relu_nothing_but_the_slopes_goes():
+    slopes = sum(m.weight.numel() for m in paper_net().modules() if isinstance(m, nn.PReLU))
+    assert count(paper_net(activation="relu")) == 977_138 - slopes
+    assert not any(isinstance(m, nn.PReLU) for m in paper_net(activation="relu").modules())
+    with pytest.raises(ValueError, match="expected prelu or relu, got 'gelu'"):
+        enet(activation="gelu")

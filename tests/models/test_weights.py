@@ -167,3 +167,18 @@ def test_weights_of_an_unrelated_architecture_are_refused_and_leave_the_network_
     with pytest.raises(ValueError, match=message):
         start_from(network, tmp_path / "w.safetensors")
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
+
+
+def test_relu_weights_start_a_network_with_prelu_as_the_same_function(tmp_path):
+    origin = save_trained(tmp_path / "w.safetensors", activation="relu")
+    network = make_trained(seed=1)
+    assert start_from(network, tmp_path / "w.safetensors") == []
+    images = torch.randn(2, 3, 32, 64)
+    torch.testing.assert_close(network(images).segmentation_logits, origin(images).segmentation_logits)
+
+
+def test_slopes_that_a_network_with_relu_has_no_place_for_are_named(tmp_path):
+    save_trained(tmp_path / "w.safetensors")
+    left = start_from(make_trained(seed=1, activation="relu"), tmp_path / "w.safetensors")
+    assert "encoder.initial.activation.weight (not taken)" in left
+    assert all(name.endswith("(not taken)") for name in left)
