@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.view import Placement
 from lanenet_sad.models.interface import LaneNetOutput
-from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom
+from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom, run_to_horizon
 
 Map = NDArray[np.float32]
 Rows = NDArray[np.float64]
@@ -38,7 +38,8 @@ class LaneDecoder:
         column: "soft_argmax" (sub-pixel) or "argmax" (published).
         window: half width, in network pixels, of the soft-argmax window around the peak.
         min_points: lanes with fewer points are dropped.
-        refine: leave out points that jump away from their line, and draw lines on to the bottom of the picture.
+        refine: leave out points that jump away from their line, and draw lines on to the bottom of the picture and,
+            where the view cuts them, to the horizon.
     """
 
     threshold: float = 0.3
@@ -99,16 +100,18 @@ class LaneDecoder:
     ) -> LanePrediction:
         rows = default_row_anchors(placement) if row_anchors is None else row_anchors
         near_to_far = np.sort(np.asarray(rows, dtype=np.float64))[::-1]
-        lanes = []
-        for index, confidence in enumerate(existence):
-            if confidence <= self.existence_threshold:
-                continue
-            points = self._trace(self._smooth(maps[index]), near_to_far, placement)
-            if self.refine:
-                points = drop_strays(points, image_size[1])
-                points = run_to_bottom(points, near_to_far, image_size, placement.height)
-            if len(points) >= self.min_points:
-                lanes.append(Lane(points, slot=index + 1, confidence=float(confidence)))
+        present = [index for index, confidence in enumerate(existence) if confidence > self.existence_threshold]
+        lines = [self._trace(self._smooth(maps[index]), near_to_far, placement) for index in present]
+        if self.refine:
+            above = near_to_far if row_anchors is not None else default_row_anchors(placement, whole=True)
+            lines = [drop_strays(points, image_size[1]) for points in lines]
+            lines = run_to_horizon(lines, above[above < placement.top], image_size, placement.top)
+            lines = [run_to_bottom(points, near_to_far, image_size, placement.height) for points in lines]
+        lanes = [
+            Lane(points, slot=index + 1, confidence=float(existence[index]))
+            for index, points in zip(present, lines, strict=True)
+            if len(points) >= self.min_points
+        ]
         return LanePrediction(tuple(lanes), image_size, row_anchors=row_anchors)
 
     def _smooth(self, probability: Map) -> Map:
@@ -150,11 +153,14 @@ class LaneDecoder:
         return mixed
 
 
-def default_row_anchors(placement: Placement) -> Rows:
-    """Image rows from the bottom of the view up, every 10 px at the scale of a CULane frame; (R,)."""
+def default_row_anchors(placement: Placement, *, whole: bool = False) -> Rows:
+    """Image rows from the bottom of the view up, every 10 px at the scale of a CULane frame; (R,).
+
+    They end at the view's upper border, or at that of the whole picture.
+    """
     spacing = max(1.0, placement.height * ROW_SPACING)
     bottom = placement.top + placement.height - 1
-    rows: Rows = np.arange(bottom, max(placement.top, 0) - 1e-9, -spacing)
+    rows: Rows = np.arange(bottom, (0 if whole else max(placement.top, 0)) - 1e-9, -spacing)
     return rows
 
 

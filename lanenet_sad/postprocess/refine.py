@@ -1,6 +1,8 @@
-"""What makes a lane of the points that a network saw: strays go, and the line runs on to the bottom of the picture."""
+"""What makes lanes of the points that a network saw: strays go, and lines run on to the bottom and to the horizon."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.polynomial import Polynomial
@@ -11,6 +13,7 @@ from lanenet_sad.lanes.lane import Points
 _FEWEST = 5  # with fewer points than this nobody can tell which one is wrong
 _TOLERANCE = 0.012  # of the picture's width: how far a point may lie off a smooth curve, up to a factor of 2.5
 _DEGREES = (1, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3)
+_NARROWEST = 0.12  # where a line that is drawn on ends: the width of the road against that at the bottom
 _REACH = 0.5  # of the view's height: how far a line is drawn on towards the bottom
 
 
@@ -59,3 +62,47 @@ def run_to_bottom(points: Points, rows: NDArray[np.float64], image_size: tuple[i
     columns = points[0, 0] + slope * (nearer - points[0, 1])
     inside = (columns >= 0) & (columns <= image_size[1] - 1)
     return np.concatenate([np.stack([columns, nearer], axis=1)[inside], points])
+
+
+def run_to_horizon(
+    lines: Sequence[Points], rows: NDArray[np.float64], image_size: tuple[int, int], view_top: float
+) -> list[Points]:
+    """Draws lines that the upper border of the network's view cuts on towards their vanishing point.
+
+    Of a 16:9 picture the network does not see the top third; where the horizon lies in it, lines go on there. They are
+    drawn on straight until the road is an eighth as wide as at the bottom. Without two lines, or where these do not
+    meet above the border, or only far above the picture, all stay as they are.
+
+    Args:
+        lines: (N, 2) each, near to far.
+        rows: image rows above the border, near to far, that get points.
+        image_size: (height, width) of the picture; points beside it are left out.
+        view_top: the border.
+    """
+    height, width = image_size
+    long = [points for points in lines if len(points) >= _FEWEST]
+    if len(rows) == 0 or len(long) < 2:
+        return list(lines)
+    slopes = {id(points): _far_slope(points) for points in long}
+    # x - slope * y = x0 - slope * y0 for each line: the point nearest to all of them
+    equations = np.array([[1.0, -slopes[id(points)]] for points in long])
+    values = np.array([points[-1, 0] - slopes[id(points)] * points[-1, 1] for points in long])
+    (_, horizon), _, rank, _ = np.linalg.lstsq(equations, values, rcond=None)
+    if rank < 2 or not -height < horizon < view_top + 0.3 * (height - view_top):
+        return list(lines)
+    wanted = rows[rows > horizon + _NARROWEST * (height - 1 - horizon)]
+    reach = 2.5 * abs(float(np.diff(long[0][:2, 1])[0]))  # of the border, within which a line counts as cut by it
+    extended = []
+    for points in lines:
+        if id(points) in slopes and points[-1, 1] < view_top + reach:
+            columns = points[-1, 0] + slopes[id(points)] * (wanted - points[-1, 1])
+            inside = (columns >= 0) & (columns <= width - 1)
+            points = np.concatenate([points, np.stack([columns, wanted], axis=1)[inside]])
+        extended.append(points)
+    return extended
+
+
+def _far_slope(points: Points) -> float:
+    """Columns per row of a line's farther third."""
+    part = points[-max(4, len(points) // 3) :]
+    return float(Polynomial.fit(part[:, 1], part[:, 0], 1).convert().coef[1])

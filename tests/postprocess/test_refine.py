@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom
+from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom, run_to_horizon
 
 SIZE = (590, 1640)
 ROWS = np.arange(589.0, 250.0, -10.0)
@@ -59,3 +59,36 @@ def test_nothing_is_added(first):
 
 def test_a_line_that_begins_far_away_stays_there():
     assert run_to_bottom(curve()[31:], ROWS, SIZE, 590).tolist() == curve()[31:].tolist()
+
+
+def towards(vanishing: tuple[float, float], bottom_x: float, top: float) -> np.ndarray:
+    """A straight line from the bottom of a 720x1280 picture towards a vanishing point, up to the row `top`."""
+    rows = np.arange(719.0, top, -8.0)
+    share = (719 - rows) / (719 - vanishing[1])
+    return np.stack([bottom_x + share * (vanishing[0] - bottom_x), rows], axis=1)
+
+
+def test_lines_that_the_view_cuts_run_on_towards_the_vanishing_point():
+    cut = [towards((640, 100), x, 260) for x in (100, 1100)]
+    whole = [towards((640, 100), x, 100 + 0.12 * 619) for x in (100, 1100)]
+    rows = np.arange(719.0, 0.0, -8.0)
+    longer = run_to_horizon(cut, rows[rows <= 260], (720, 1280), 260)
+    for found, expected in zip(longer, whole, strict=True):
+        np.testing.assert_allclose(found, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        [towards((640, 100), 100, 260)],
+        [towards((640, 100), 100, 400), towards((640, 100), 1100, 400)],
+        [towards((640, 600), 100, 610), towards((640, 600), 1100, 610)],
+        [towards((640, -1e7), 600, 260), towards((640, -1e7), 680, 260)],
+        [towards((640, 100), 100, 260)[:3], towards((640, 100), 1100, 260)],
+    ],
+    ids=["one-line", "ends-before", "meets-below", "parallel", "too-short"],
+)
+def test_lines_without_a_reason_to_go_on_stay(lines):
+    rows = np.arange(260.0, 0.0, -8.0)
+    same = run_to_horizon(lines, rows, (720, 1280), 260)
+    assert [points.tolist() for points in same] == [points.tolist() for points in lines]
