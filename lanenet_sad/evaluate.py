@@ -68,7 +68,7 @@ def evaluate(
         device: auto, cpu, cuda or mps.
         batch_size: images at a time.
         num_workers: processes that read images.
-        threshold: lowest probability of a lane point; default: the benchmark's published one.
+        threshold: lowest probability of a lane point; default: the weights' own, otherwise the benchmark's published one.
         crop_top: fraction of the height to cut off the top instead of the network's own rule.
         decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
         canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).
@@ -88,7 +88,8 @@ def evaluate(
     if slots is not None and not set(slots) <= set(range(1, dataset.num_lanes + 1)):
         raise ValueError(f"slots: expected numbers from 1 to {dataset.num_lanes}, got {slots}.")
     metric = kind.metric(canvas_width)
-    lowest = kind.threshold if threshold is None else threshold
+    chosen = None if decoding == "published" else predictor.card.threshold
+    lowest = next(value for value in (threshold, chosen, kind.threshold) if value is not None)
     decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
     faults: list[str] = []
     pairs = predict_dataset(

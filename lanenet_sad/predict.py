@@ -58,7 +58,7 @@ def predict(
     weights: Path | None = None,
     device: str = "auto",
     batch_size: int = 1,
-    threshold: float = 0.3,
+    threshold: float | None = None,
     crop_top: float | None = None,
     sequence: bool = False,
     format: FileFormat = "jsonl",
@@ -73,7 +73,7 @@ def predict(
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         batch_size: pictures at a time.
-        threshold: lowest probability of a lane point.
+        threshold: lowest probability of a lane point; default: as the weights say, otherwise 0.3.
         crop_top: fraction of the picture's height to cut off the top; default: the network sees the full width
             and, from the bottom row up, as much as its training view's aspect holds.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.

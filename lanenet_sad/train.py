@@ -103,6 +103,7 @@ def train(
     accumulate: int = 1,
     clip_norm: float | None = None,
     ema_decay: float | None = None,
+    threshold: float | None = None,
     cadence: Cadence = Cadence(),  # noqa: B008 - frozen
     runtime: Runtime = Runtime(),  # noqa: B008 - frozen
     seed: int = 0,
@@ -132,6 +133,7 @@ def train(
         accumulate: forwards per optimizer step.
         clip_norm: largest gradient norm; null: no clipping.
         ema_decay: decay of the weights' moving average, which is then validated and kept; null: none.
+        threshold: lowest probability of a lane point, kept in the weights; null: the benchmark's, not kept.
         cadence: how often to log, validate and save.
         runtime: precision, device, worker processes.
         seed: of weights, data order, augmentation and dropout.
@@ -143,6 +145,7 @@ def train(
     Returns:
         A summary; its faults name unreadable files that were passed over.
     """
+    numbers = {"seed": seed, "batch_size": batch_size, "accumulate": accumulate}
     check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
     kind = find_benchmark(benchmark)
     own = kind.dataset(root, train_split, model.num_lanes)
@@ -154,17 +157,17 @@ def train(
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     plain = optimizer([p for p in learner.parameters() if p.requires_grad])
     ema = WeightAverage(model, ema_decay) if ema_decay else None
-    numbers = {"seed": seed, "batch_size": batch_size, "accumulate": accumulate}
     settings = run_settings(fabric, learner, plain, schedule, data, **numbers)
     progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)
         print(origin, end="")
     wrapped, wrapped_optimizer = fabric.setup(learner, plain)
-    card = NetworkCard(model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split})
+    history = {"benchmark": benchmark, "seed": seed, "train_split": train_split}
+    card = NetworkCard(model.recipe, view, history, threshold)
+    keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
     faults: list[str] = []
     check = _validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers, faults)
-    keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
     return _summary(run, [*data.faults, *faults])
@@ -316,7 +319,8 @@ def _validator(
         if held_out is None:
             keeper.save_network("best.safetensors")
             return None
-        metric, decoder = kind.metric(canvas_width), LaneDecoder(threshold=kind.threshold)
+        lowest = kind.threshold if keeper.card.threshold is None else keeper.card.threshold
+        metric, decoder = kind.metric(canvas_width), LaneDecoder(threshold=lowest)
         with keeper.network() as network:
             score = validate(
                 network,

@@ -47,7 +47,7 @@ class Predictor:
         weights: Path | None = None,
         *,
         device: str = "auto",
-        threshold: float = 0.3,
+        threshold: float | None = None,
         crop_top: float | None = None,
     ) -> Predictor:
         """Load a weight file (default: the one that ships with the package).
@@ -55,13 +55,14 @@ class Predictor:
         Args:
             weights: `.safetensors` or a training run's `last.pt`.
             device: auto, cpu, cuda or mps.
-            threshold: lowest probability of a lane point.
+            threshold: lowest probability of a lane point; None: as the weights say, otherwise 0.3.
             crop_top: fraction of the picture's height to cut off the top instead of the network's own rule.
         """
         chosen = choose_device(device)
         network, card = load_weights(weights or shipped_weights(), chosen)
         view = card.view if crop_top is None else replace(card.view, crop_top=crop_top)
-        return cls(network, view, LaneDecoder(threshold=threshold), chosen, card)
+        lowest = next(value for value in (threshold, card.threshold, LaneDecoder.threshold) if value is not None)
+        return cls(network, view, LaneDecoder(threshold=lowest), chosen, card)
 
     def __call__(
         self, images: Sequence[Image], row_anchors: Sequence[NDArray[np.float64] | None] | None = None

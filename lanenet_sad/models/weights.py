@@ -33,15 +33,17 @@ class NetworkCard:
         recipe: what `build_network` needs to build it.
         view: what part of a picture it looks at, at which size.
         history: how it was made (benchmark, steps, scores, …): JSON values.
+        threshold: lowest probability of a lane point that its training chose for decoding; None: nothing was chosen.
     """
 
     recipe: dict[str, Any]
     view: InputView
     history: dict[str, Any] = field(default_factory=dict)
+    threshold: float | None = None
 
     def to_json(self) -> str:
         """As one JSON text."""
-        return json.dumps({"recipe": self.recipe, "view": asdict(self.view), "history": self.history})
+        return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> NetworkCard:
@@ -49,7 +51,7 @@ class NetworkCard:
         values = json.loads(text)
         view = values["view"]
         view["input_size"] = tuple(view["input_size"])
-        return cls(values["recipe"], InputView(**view), values["history"])
+        return cls(values["recipe"], InputView(**view), values["history"], values.get("threshold"))
 
 
 def save_weights(path: Path, network: LaneNet, card: NetworkCard) -> None:

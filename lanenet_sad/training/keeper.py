@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ class Keeper:
         with self.network() as network:
             self._refuse_infinite(network)
             if self.fabric.is_global_zero:
-                card = NetworkCard(self.card.recipe, self.card.view, history)
+                card = replace(self.card, history=history)
                 save_weights(self.output_dir / name, network, card)
 
     def save_state(self) -> None:
