@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lanenet_sad.datasets.synthetic import scene_lane_types, scene_lanes
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.labels import LaneLabels
 from lanenet_sad.datasets.synthetic.road_paint import arrow, chevrons, crossing, draw_lettering, hatching
@@ -18,7 +17,7 @@ WHITE = (230.0, 230.0, 230.0)
 @pytest.fixture(scope="module")
 def mixed() -> list[tuple[Scene, LaneLabels]]:
     scenes = [draw_scene(scene_rng(1, index), (288, 800), "mixed") for index in range(NUM_SCENES)]
-    return [(scene, scene.labels(scene.pose, 4)) for scene in scenes]
+    return [(scene, scene.labels(scene.view(), 4)) for scene in scenes]
 
 
 def test_share_of_scenes_without_lines_and_with_one_side(mixed: list[tuple[Scene, LaneLabels]]) -> None:
@@ -27,7 +26,7 @@ def test_share_of_scenes_without_lines_and_with_one_side(mixed: list[tuple[Scene
     assert 0.13 < sum(len(present & {2, 3}) == 1 for present in slots) / NUM_SCENES < 0.29
     for scene, labels in mixed:
         if not labels.lanes and scene.weather != "night":
-            assert scene.category == "noline"
+            assert scene.category(labels) == "noline"
 
 
 def test_every_type_of_line_occurs(mixed: list[tuple[Scene, LaneLabels]]) -> None:
@@ -65,12 +64,6 @@ def test_easy_roads_have_none_of_it() -> None:
         assert not scene.road.covers
         assert not scene.patches
         assert all(line.labelled and not line.drift and not line.breaks for line in scene.road.markings)
-
-
-def test_types_come_without_rendering_too() -> None:
-    for index in range(5):
-        types = scene_lane_types(1, index, image_size=(288, 800))
-        assert len(types) == len(scene_lanes(1, index, image_size=(288, 800)))
 
 
 def test_symbols_lie_where_they_are_asked_for() -> None:
