@@ -22,9 +22,9 @@ def with_event(rng: np.random.Generator, section: CrossSection, setting: Setting
     if event == "crossroads":
         return _with_crossroads(rng, section, setting, max(start, 3.0))
     if event == "exit":
-        return _with_ramp(rng, section, start - 95, joins=False)
+        return with_ramp(rng, section, start - 95, joins=False)
     if event == "joins":
-        return _with_ramp(rng, section, start, joins=True)
+        return with_ramp(rng, section, start, joins=True)
     if event == "ends":
         return _with_ending_lane(rng, section, start)
     return _with_opening_lane(rng, section, start) if event == "opens" else section
@@ -72,7 +72,7 @@ def _last_lines(section: CrossSection) -> tuple[list[Marking], Marking | None, l
     return others, last[0] if last else None, inner
 
 
-def _with_ramp(rng: np.random.Generator, section: CrossSection, start: float, *, joins: bool) -> CrossSection:
+def with_ramp(rng: np.random.Generator, section: CrossSection, start: float, *, joins: bool) -> CrossSection:
     """A lane that opens on the right at `start` and then leaves the road, with hatching where both part.
 
     One that `joins` is the same the other way round: the ramp comes from the right and meets the road at `start`.

@@ -15,7 +15,7 @@ from lanenet_sad.datasets.synthetic.labels import LaneLabels, label_lanes
 from lanenet_sad.datasets.synthetic.layouts import draw_road, draw_setting
 from lanenet_sad.datasets.synthetic.light import Light
 from lanenet_sad.datasets.synthetic.photo import Photo
-from lanenet_sad.datasets.synthetic.road import Patch, Road
+from lanenet_sad.datasets.synthetic.road import Colour, Patch, Road
 from lanenet_sad.datasets.synthetic.scenery import Thing
 from lanenet_sad.datasets.synthetic.sky import Ridge
 from lanenet_sad.datasets.synthetic.surroundings import draw_patches, draw_ridges, draw_things, draw_vehicles
@@ -25,6 +25,7 @@ from lanenet_sad.datasets.synthetic.weather import Weather, draw_light, draw_wea
 
 _SHARP_CURVE = 1 / 260
 _CROWD = 5
+_TUNNEL_GROUND: Colour = (122.0, 120.0, 114.0)
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ def draw_scene(
     sunny = weather in ("clear", "shadow", "dazzle")
     road = draw_road(rng, setting, difficulty, snowy=snowy, sunny=sunny, travel=travel)
     light = draw_light(rng, weather, setting)
+    if light.ceiling:
+        road = replace(road, verge=replace(road.verge, colour=_TUNNEL_GROUND))
     ego_speed = {"city": 12.0, "rural": 20.0, "highway": 28.0}[setting] * float(rng.uniform(0.85, 1.15))
     return Scene(
         camera=draw_camera(rng, image_size, difficulty),

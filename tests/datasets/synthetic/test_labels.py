@@ -143,9 +143,9 @@ def test_lines_that_part_ahead_stand_from_left_to_right(lines: tuple[Marking, ..
     """Whatever their order in the road: at every row that two labels share, the lower slot lies left."""
     for order in (lines, lines[::-1]):
         lanes = label(make_road(*order), mirrored=mirrored).lanes
-        assert len(lanes) == (3 if lines is OPENING else 4)
-        slots = [2, 3, 4, None] if not mirrored else [None, 1, 2, 3]
-        assert [lane.slot for lane in lanes] == slots[: len(lanes)] if not mirrored else slots[-len(lanes) :]
+        slots = [2, 3, 4] if lines is OPENING else [2, 3, 4, None]
+        from_outside = [None if slot is None else 5 - slot for slot in reversed(slots)]
+        assert [lane.slot for lane in lanes] == (from_outside if mirrored else slots)
         for left, right in itertools.pairwise(lanes):
             rows = sorted({*left.points[:, 1]} & {*right.points[:, 1]})
             gaps = sample_at_rows(right.points, rows) - sample_at_rows(left.points, rows)

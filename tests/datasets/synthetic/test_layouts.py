@@ -1,12 +1,16 @@
 """What mixed roads are made of, counted over many draws."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from lanenet_sad.datasets.synthetic.cross_sections import Lanes, draw_cross_section
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.labels import LaneLabels
+from lanenet_sad.datasets.synthetic.markings import Marking, Stripe
+from lanenet_sad.datasets.synthetic.road_events import with_ramp
 from lanenet_sad.datasets.synthetic.road_paint import arrow, chevrons, crossing, draw_lettering, hatching
 from lanenet_sad.datasets.synthetic.scene import Scene, draw_scene
 
@@ -56,6 +60,47 @@ def test_roads_have_what_makes_them_hard(mixed: list[tuple[Scene, LaneLabels]]) 
     assert shares["false lines"] > 0.6
     assert min(shares.values()) > 0.03, shares
     assert {road.lanes_left + road.lanes_right + 1 for road in roads} == {1, 2, 3, 4, 5, 6}
+
+
+def test_cars_park_at_both_kerbs(mixed: list[tuple[Scene, LaneLabels]]) -> None:
+    sides = Counter(
+        (vehicle.lateral > 0, vehicle.oncoming)
+        for scene, _ in mixed
+        for vehicle in scene.vehicles
+        if vehicle.speed == 0 and not scene.road.edges[0] + 2 < vehicle.lateral < scene.road.edges[1] - 2
+    )
+    assert min(sides[True, False], sides[False, True], sides[False, False]) >= 5, sides
+    assert not sides[True, True]
+
+
+def test_nothing_grows_in_tunnels(mixed: list[tuple[Scene, LaneLabels]]) -> None:
+    tunnels = [scene for scene, _ in mixed if scene.light.ceiling]
+    assert tunnels
+    assert not any(scene.things for scene in tunnels)
+
+
+def test_a_ramp_joins_as_another_leaves() -> None:
+    """Seen from behind, the lines of a ramp that joins are those of an exit."""
+    section = draw_cross_section(scene_rng(0, 0), "rural", "easy", Lanes(3.5, 1, 0, 1))
+    section = replace(section, markings=tuple(Marking(at, (Stripe(),)) for at in section.lanes.boundaries()))
+    leaving = with_ramp(scene_rng(0, 1), section, 0.0, joins=False)
+    joining = with_ramp(scene_rng(0, 1), section, 40.0, joins=True)
+    (parted,) = {line.span[0] for line in leaving.markings if line.span and line.span[1] == 1e5}
+    (joined,) = {line.span[1] for line in joining.markings if line.span and line.span[0] < -9e4}
+    assert joined == 40.0
+    for beyond in (-200.0, -50.0, -20.0, -1.0, 30.0, 150.0):
+        out, back = (
+            sorted(
+                float(line.offset_at(np.array([at]))[0])
+                for line in changed.markings
+                if line.span is None or line.span[0] <= at < line.span[1]
+            )
+            for changed, at in ((leaving, parted + beyond), (joining, joined - beyond))
+        )
+        assert len(out) == len(back) == (5 if beyond > 0 else 4 if beyond > -100 else 3)
+        shared = 3 if beyond > 0 else 4  # ramps that join come at a flatter angle
+        assert out[:shared] == pytest.approx(back[:shared])
+    assert joining.bands[1].right_drift
 
 
 def test_easy_roads_have_none_of_it() -> None:
