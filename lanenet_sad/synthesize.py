@@ -28,8 +28,8 @@ from lanenet_sad.datasets.synthetic.benchmark_files import (
     write_picture,
     write_tusimple_index,
 )
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.drive import RenderedDrive
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.manifest import holds_same_set, write_manifest
 from lanenet_sad.datasets.synthetic.render import RENDERER_VERSION
 from lanenet_sad.inference.progress import with_progress
@@ -150,24 +150,25 @@ def synthesize(
     rendering = perf_counter() - rendering
     images = [result for result in results if isinstance(result, WrittenImage)]
     (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
-    if contact_sheet > 0 and images:
-        _write_contact_sheet(root, images, contact_sheet)
+    _write_contact_sheet(root, images, contact_sheet)
     write_manifest(root, settings, finished=True)
-    num_rendered = [
-        1 if isinstance(result, WrittenImage) else drive_frames for result in results if not result.was_there
-    ]
     summary = SynthesisSummary(
         output_dir=root,
         num_images={str(split): count for split, count in counts.items()},
         categories=dict(sorted(Counter(image.category for image in images).items())),
         num_drives=drives,
-        num_kept=len(results) - len(num_rendered),
+        num_kept=sum(result.was_there for result in results),
         seconds=perf_counter() - started,
-        images_per_second=sum(num_rendered) / rendering,
+        images_per_second=_num_pictures(results, drive_frames) / rendering,
         num_cores=min(workers, _num_cores()),
     )
     print(summary)
     return summary
+
+
+def _num_pictures(results: Sequence[WrittenImage | _WrittenDrive], drive_frames: int) -> int:
+    """How many pictures and frames were rendered, not kept."""
+    return sum(1 if isinstance(result, WrittenImage) else drive_frames for result in results if not result.was_there)
 
 
 def _settings(
@@ -226,8 +227,8 @@ def _check(
         raise ValueError("synthesize: nothing to do, as num_train, num_val, num_test and drives are all 0.")
     if drive_frames < 1:
         raise ValueError(f"synthesize: expected drive_frames of 1 or more, got {drive_frames}.")
-    if num_lanes is not None and num_lanes < 1:
-        raise ValueError(f"synthesize: expected num_lanes of 1 or more, got {num_lanes}.")
+    if num_lanes is not None and num_lanes < 2:
+        raise ValueError(f"synthesize: expected num_lanes of 2 or more, got {num_lanes}.")
 
 
 def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], *, keep: bool) -> list[ImageJob]:
@@ -250,7 +251,9 @@ def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], 
 
 
 def _write_contact_sheet(root: Path, images: Sequence[WrittenImage], count: int) -> None:
-    """Draws the first pictures, test before validation and training, with their labels."""
+    """Draws the first `count` pictures, if any, with their labels: test before validation and training."""
+    if count == 0 or not images:
+        return
     order = list(reversed(FIRST_INDEX))
     shown = sorted(images, key=lambda image: order.index(image.job.split))[:count]
     annotator = LaneAnnotator(num_lanes=images[0].job.num_lanes, opacity=0.7)

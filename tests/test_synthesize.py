@@ -182,10 +182,11 @@ def test_summary_tells_the_throughput_of_this_call(tmp_path: Path) -> None:
         ({"num_train": 0, "num_val": 0, "num_test": 0}, "nothing to do"),
         ({"drive_frames": 0}, "drive_frames of 1 or more"),
         ({"contact_sheet": -1}, "contact_sheet of 0 or more, got -1"),
+        ({"num_lanes": 1}, "num_lanes of 2 or more, got 1"),
         ({"image_size": (16, 16)}, "at least 32x32"),
         ({"difficulty": "hard"}, "expected difficulty easy or mixed"),
     ],
-    ids=["layout", "count", "nothing", "frames", "sheet", "size", "difficulty"],
+    ids=["layout", "count", "nothing", "frames", "sheet", "lanes", "size", "difficulty"],
 )
 def test_bad_settings_are_named(tmp_path: Path, change: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):

@@ -3,16 +3,11 @@
 Torch is not needed for rendering.
 """
 
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.dataset import Synthetic
-from lanenet_sad.datasets.synthetic.drive import RenderedDrive, render_drive
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
+from lanenet_sad.datasets.synthetic.drive import RenderedDrive
 from lanenet_sad.datasets.synthetic.markings import LaneType
-from lanenet_sad.datasets.synthetic.render import (
-    RenderedScene,
-    render_scene,
-    scene_lane_types,
-    scene_lanes,
-)
+from lanenet_sad.datasets.synthetic.render import RenderedScene, render_scene, scene_lanes
 
 __all__ = [
     "Difficulty",
@@ -20,8 +15,6 @@ __all__ = [
     "RenderedDrive",
     "RenderedScene",
     "Synthetic",
-    "render_drive",
     "render_scene",
-    "scene_lane_types",
     "scene_lanes",
 ]

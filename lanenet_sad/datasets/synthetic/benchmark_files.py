@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from lanenet_sad.datasets.base import draw_lane_mask
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.markings import LaneType
 from lanenet_sad.datasets.synthetic.render import render_scene
 from lanenet_sad.datasets.synthetic.scene import draw_scene
@@ -127,8 +127,9 @@ def write_image(job: ImageJob) -> WrittenImage:
     size, difficulty, num_lanes = job.image_size, job.difficulty, job.num_lanes
     if job.keep and job.image_path.exists():
         drawn = draw_scene(scene_rng(job.seed, index), size, difficulty)
-        lanes, types = drawn.labels(drawn.pose, num_lanes)
-        return WrittenImage(job, _truth(job, lanes), _kept_types(lanes, types), drawn.category, was_there=True)
+        labels = drawn.labels(drawn.view(), num_lanes)
+        truth, types = _truth(job, labels.lanes), _kept_types(labels.lanes, labels.types)
+        return WrittenImage(job, truth, types, drawn.category(labels), was_there=True)
     scene = render_scene(job.seed, index, image_size=size, difficulty=difficulty, num_lanes=num_lanes)
     truth, types = _truth(job, scene.lanes), _kept_types(scene.lanes, scene.lane_types)
     if job.layout == "culane":
@@ -145,11 +146,16 @@ def write_picture(path: Path, picture: Image | IntMask) -> None:
     Raises:
         OSError: the folder cannot be written to.
     """
-    pixels = picture[..., ::-1] if picture.ndim == 3 else picture
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if path.suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
-    _, code = cv2.imencode(path.suffix, np.ascontiguousarray(pixels), options)
     with replacing(path) as temporary:
-        temporary.write_bytes(code.tobytes())
+        temporary.write_bytes(encoded(picture, path.suffix))
+
+
+def encoded(picture: Image | IntMask, suffix: str) -> bytes:
+    """The content of a picture's or a mask's file, `.jpg` or `.png`."""
+    pixels = picture[..., ::-1] if picture.ndim == 3 else picture
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix == ".jpg" else [cv2.IMWRITE_PNG_COMPRESSION, 6]
+    _, code = cv2.imencode(suffix, np.ascontiguousarray(pixels), options)
+    return code.tobytes()
 
 
 def write_culane_index(root: Path, images: Sequence[WrittenImage]) -> None:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.lanes.lane import Image, Lane, Points
-
-_MIN_POINTS = 3
+from lanenet_sad.lanes.lane import Image, Points
 
 
 @dataclass(frozen=True)
@@ -123,29 +120,19 @@ class Camera:
         )
         return np.ascontiguousarray(framed[:, ::-1] if mirrored else framed, dtype=np.uint8)
 
-    def trim(self, lanes: Sequence[Lane], *, mirrored: bool) -> tuple[Lane, ...]:
-        """Cuts lanes of the picture (points near to far) where they leave the window for the border."""
+    def shows(self, points: Points, *, mirrored: bool) -> NDArray[np.bool_]:
+        """Which points of the picture lie in it and show the window, not the border; (N, 2) -> (N,), NaN does not."""
+        size = np.array(self.image_size[::-1])
+        in_picture = ((points >= 0) & (points <= size - 1)).all(axis=1)
         if self.border is None:
-            return tuple(lanes)
-        trimmed = []
-        for lane in lanes:
-            shown = self._shows(lane.points, mirrored=mirrored)
-            first = int(np.argmax(shown)) if shown.any() else len(shown)
-            hidden = np.flatnonzero(~shown[first:])
-            points = lane.points[first : first + int(hidden[0])] if len(hidden) else lane.points[first:]
-            if len(points) >= _MIN_POINTS:
-                trimmed.append(replace(lane, points=points))
-        return tuple(trimmed)
-
-    def _shows(self, points: Points, *, mirrored: bool) -> NDArray[np.bool_]:
-        """Which picture pixels show the window, (N, 2) -> (N,)."""
+            return np.asarray(in_picture)
         seen = points.copy()
         if mirrored:
-            seen[:, 0] = self.image_size[1] - 1 - seen[:, 0]
+            seen[:, 0] = size[0] - 1 - seen[:, 0]
         to_window = np.asarray(cv2.invertAffineTransform(self._window_to_image), dtype=np.float64)
         inside = _apply(to_window, seen)
         height, width = self.window[2:]
-        return np.asarray(((inside >= 0) & (inside <= [width - 1, height - 1])).all(axis=1))
+        return np.asarray(in_picture & ((inside >= 0) & (inside <= [width - 1, height - 1])).all(axis=1))
 
     @cached_property
     def _canvas_to_window(self) -> NDArray[np.float64]:

@@ -8,15 +8,13 @@ import numpy as np
 
 from lanenet_sad.datasets.synthetic.camera import Border, Camera
 from lanenet_sad.datasets.synthetic.compression import Compression, draw_compression
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import chance, choose
 from lanenet_sad.datasets.synthetic.grading import Grading, draw_grading
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.overlay import draw_captions
 from lanenet_sad.datasets.synthetic.photo import Photo
-from lanenet_sad.datasets.synthetic.weather import Weather, draw_light, draw_weather
+from lanenet_sad.datasets.synthetic.weather import Weather
 from lanenet_sad.datasets.synthetic.windscreen import draw_windscreen
-
-__all__ = ["Weather", "draw_camera", "draw_light", "draw_photo", "draw_weather"]
 
 _LARGEST_TURN = 0.14  # 8 degrees
 

@@ -190,7 +190,7 @@ def _draw_shoulders(rng: np.random.Generator, setting: Setting, lanes: Lanes) ->
         return float(rng.uniform(0.3, 1.8)), float(rng.uniform(0.5, 3.2))
     if setting == "city":
         parking = 2.2 if chance(rng, 0.35) else 0.0
-        left = float(rng.uniform(0.1, 0.5)) + (parking if lanes.oncoming else 0.0)
+        left = float(rng.uniform(0.1, 0.5)) + (parking if lanes.oncoming or chance(rng, 0.5) else 0.0)
         return left, float(rng.uniform(0.1, 0.5)) + parking
     both = rng.uniform(0.15, 1.0)
     return float(both), float(both * rng.uniform(0.8, 1.3))

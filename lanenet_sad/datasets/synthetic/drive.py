@@ -6,16 +6,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.render import render_view
 from lanenet_sad.datasets.synthetic.scene import Scene, draw_scene
 from lanenet_sad.datasets.synthetic.view import Pose
 from lanenet_sad.lanes.lane import Image, Lane
 
 _STREAM = 7  # keeps drives apart from the single pictures of the same seed and index
+_TRAVEL = 600.0
 
 
 @dataclass(frozen=True)
@@ -31,11 +30,22 @@ class _Weave:
 class RenderedDrive:
     """A drive through one scene: iterate over it for (image, lanes) of every frame; it may be repeated.
 
+    The same arguments give the same frames; a longer drive begins with the frames of a shorter one.
+
+    Args:
+        seed: of the set.
+        index: of the drive in the set.
+        num_frames: how many frames.
+        image_size: (height, width) in pixels.
+        fps: frames per second.
+        difficulty: `easy` or `mixed`, see `draw_scene`.
+        num_lanes: lane slots.
+
     Attributes:
         scene: the scene.
-        num_frames: how many frames there are.
-        fps: frames per second.
-        num_lanes: lane slots.
+
+    Raises:
+        ValueError: an argument is out of range.
     """
 
     def __init__(
@@ -83,48 +93,3 @@ class RenderedDrive:
         aside = weave.reach * (math.sin(rate * time + weave.phase) - math.sin(weave.phase))
         towards = weave.reach * rate * math.cos(rate * time + weave.phase) / self.scene.ego_speed
         return Pose(start.s + self.scene.ego_speed * time, start.lateral + aside, start.yaw + towards)
-
-
-_TRAVEL = 600.0
-
-
-def render_drive(
-    seed: int,
-    index: int,
-    *,
-    num_frames: int,
-    image_size: tuple[int, int] = (590, 1640),
-    fps: float = 25.0,
-    difficulty: Difficulty = "mixed",
-    num_lanes: int = 4,
-) -> Iterator[tuple[np.ndarray[tuple[int, ...], np.dtype[np.uint8]], tuple[Lane, ...]]]:
-    """The frames of drive `index` of the set `seed`, one after the other.
-
-    The same arguments give the same frames; a longer drive begins with the frames of a shorter one.
-
-    Args:
-        seed: of the set.
-        index: of the drive in the set.
-        num_frames: how many frames.
-        image_size: (height, width) in pixels.
-        fps: frames per second.
-        difficulty: `easy` or `mixed`, see `draw_scene`.
-        num_lanes: lane slots.
-
-    Yields:
-        (image, lanes) as in `RenderedScene`.
-
-    Raises:
-        ValueError: an argument is out of range.
-    """
-    return iter(
-        RenderedDrive(
-            seed,
-            index,
-            num_frames=num_frames,
-            image_size=image_size,
-            fps=fps,
-            difficulty=difficulty,
-            num_lanes=num_lanes,
-        )
-    )

@@ -9,7 +9,7 @@ import numpy as np
 from lanenet_sad.datasets.synthetic.cross_sections import CrossSection, Setting
 from lanenet_sad.datasets.synthetic.draws import chance, choose, grey
 from lanenet_sad.datasets.synthetic.markings import YELLOW, Marking, Stripe
-from lanenet_sad.datasets.synthetic.road import Band, Colour, Patch
+from lanenet_sad.datasets.synthetic.road import Band, Colour, Patch, shaded
 
 _SIGHT = 90.0
 
@@ -43,10 +43,6 @@ def with_false_lines(
     return replace(section, bands=tuple(bands), patches=tuple(patches), markings=(*lines, *section.markings))
 
 
-def _shaded(colour: Colour, factor: float) -> Colour:
-    return (min(factor * colour[0], 255.0), min(factor * colour[1], 255.0), min(factor * colour[2], 255.0))
-
-
 def _across(rng: np.random.Generator, section: CrossSection) -> float:
     """A place across the road: anywhere, or near a lane border, where pavers end and lines are expected."""
     if chance(rng, 0.4):
@@ -64,7 +60,7 @@ def _draw_seams(rng: np.random.Generator, section: CrossSection) -> list[Marking
             painted=float(rng.uniform(5, 60)),
             gap=float(rng.uniform(1, 40)),
             phase=float(rng.uniform(0, 50)),
-            colour=_shaded(section.asphalt, float(rng.uniform(1.2, 1.6) if bright else rng.uniform(0.3, 0.75))),
+            colour=shaded(section.asphalt, float(rng.uniform(1.2, 1.6) if bright else rng.uniform(0.3, 0.75))),
             strength=float(rng.uniform(0.3, 0.9)),
             wear=0.5,
         )
@@ -76,7 +72,7 @@ def _draw_seams(rng: np.random.Generator, section: CrossSection) -> list[Marking
 def _draw_joints(rng: np.random.Generator, section: CrossSection) -> list[Marking]:
     """Straight narrow joints at the lane borders, as between slabs of concrete or lanes laid one by one."""
     shade, shift = float(rng.uniform(0.35, 0.8)), float(rng.normal(0, 0.2))
-    joint = Stripe(width=float(rng.uniform(0.02, 0.05)), colour=_shaded(section.asphalt, shade), strength=0.8, wear=0.2)
+    joint = Stripe(width=float(rng.uniform(0.02, 0.05)), colour=shaded(section.asphalt, shade), strength=0.8, wear=0.2)
     return [Marking(border + shift, (joint,), labelled=False) for border in section.lanes.boundaries()]
 
 
@@ -85,7 +81,7 @@ def _draw_repairs(rng: np.random.Generator, section: CrossSection, travel: float
     strips = []
     for _ in range(choose(rng, (1, 2), (3, 1))):
         left = _across(rng, section)
-        colour = _shaded(section.asphalt, float(choose(rng, (rng.uniform(0.55, 0.85), rng.uniform(1.1, 1.35)))))
+        colour = shaded(section.asphalt, float(choose(rng, (rng.uniform(0.55, 0.85), rng.uniform(1.1, 1.35)))))
         start = float(rng.uniform(-40, 60 + travel))
         span = None if chance(rng, 0.4) else (start, start + float(rng.uniform(15, 120)))
         right = min(left + float(rng.uniform(0.5, 3.4)), section.edges[1])
@@ -102,7 +98,7 @@ def _draw_skid_marks(rng: np.random.Generator, section: CrossSection, travel: fl
         length, aside = float(rng.uniform(8, 40)), float(rng.normal(0, 1.2))
         rubber = Stripe(
             width=float(rng.uniform(0.12, 0.25)),
-            colour=_shaded(section.asphalt, 0.35),
+            colour=shaded(section.asphalt, 0.35),
             strength=float(rng.uniform(0.25, 0.65)),
             wear=0.6,
         )
@@ -126,7 +122,7 @@ def _draw_cracks(rng: np.random.Generator, section: CrossSection) -> list[Markin
                     painted=float(rng.uniform(3, 20)),
                     gap=float(rng.uniform(1, 10)),
                     phase=float(rng.uniform(0, 30)),
-                    colour=_shaded(section.asphalt, 0.3),
+                    colour=shaded(section.asphalt, 0.3),
                     strength=float(rng.uniform(0.4, 0.9)),
                     wear=0.6,
                 ),
@@ -141,7 +137,7 @@ def _draw_cracks(rng: np.random.Generator, section: CrossSection) -> list[Markin
 def _draw_cross_cracks(rng: np.random.Generator, section: CrossSection, travel: float) -> list[Patch]:
     """Cracks or joints across the road: at equal distances where it is made of slabs, else anywhere."""
     low, high = section.edges
-    colour = _shaded(section.asphalt, float(rng.uniform(0.25, 0.7)))
+    colour = shaded(section.asphalt, float(rng.uniform(0.25, 0.7)))
     width, strength = float(rng.uniform(0.03, 0.12)), float(rng.uniform(0.3, 0.8))
     if chance(rng, 0.4):
         spacing = float(rng.uniform(4, 9))
@@ -176,13 +172,13 @@ def _draw_oil_lane(rng: np.random.Generator, section: CrossSection) -> Band:
     """The dark strip between the wheel tracks, where engines have dripped."""
     middle = choose(rng, section.lanes.middles())
     half = float(rng.uniform(0.25, 0.5))
-    colour = _shaded(section.asphalt, float(rng.uniform(0.65, 0.9)))
+    colour = shaded(section.asphalt, float(rng.uniform(0.65, 0.9)))
     return replace(section.surface, left=middle - half, right=middle + half, colour=colour, softness=0.5, ragged=0.0)
 
 
 def _draw_wet_streaks(rng: np.random.Generator, section: CrossSection, travel: float) -> list[Band]:
     """Dark damp streaks with soft borders, where water runs along the road or was spilt."""
-    colour = _shaded(section.asphalt, float(rng.uniform(0.5, 0.75)))
+    colour = shaded(section.asphalt, float(rng.uniform(0.5, 0.75)))
     streaks = []
     for _ in range(int(rng.integers(1, 4))):
         left, start = _across(rng, section), float(rng.uniform(-30, 60 + travel))

@@ -9,9 +9,10 @@ import cv2
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.draws import choose
+from lanenet_sad.datasets.synthetic.light import LUMA
+from lanenet_sad.datasets.synthetic.view import FloatArray
 from lanenet_sad.lanes.lane import Image
 
-_LUMA = (0.3, 0.59, 0.11)
 _DARKEST, _BRIGHTEST = 9.0, 222.0
 
 Look = Literal["none", "blue", "orange", "green", "sepia", "grey", "hdr", "haze", "dark", "bleached", "posterised"]
@@ -61,6 +62,11 @@ def grade(picture: Image, grading: Grading) -> Image:
     return _keep_visible(graded)
 
 
+def saturation_mix(saturation: float) -> FloatArray:
+    """(3, 3) what makes of a colour its own grey (0), itself (1) or a more colourful one."""
+    return np.asarray(saturation * np.eye(3) + (1 - saturation) * LUMA)
+
+
 def _casts(grading: Grading) -> tuple[tuple[float, float, float], float]:
     """RGB gains and the saturation of a look."""
     far = 0.3 + 0.7 * grading.strength
@@ -80,8 +86,7 @@ def _casts(grading: Grading) -> tuple[tuple[float, float, float], float]:
 
 
 def _recolour(picture: Image, gains: tuple[float, float, float], saturation: float) -> Image:
-    mix = saturation * np.eye(3) + (1 - saturation) * np.array([_LUMA] * 3)
-    mix = np.asarray(gains)[:, None] * mix
+    mix = np.asarray(gains)[:, None] * saturation_mix(saturation)
     return np.asarray(cv2.transform(picture, mix.astype(np.float32)), dtype=np.uint8)
 
 

@@ -6,16 +6,27 @@ import cv2
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.light import Light
-from lanenet_sad.datasets.synthetic.markings import follow, overlap, paint_stripe
+from lanenet_sad.datasets.synthetic.markings import Spans, follow, overlap, paint_stripe
 from lanenet_sad.datasets.synthetic.road import Band, Barrier, Patch, Road
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile, sample_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 
+_UNDER_BRIDGE = 0.35  # darkness below a bridge where the sky alone gives light
 
-def paint_ground(view: RoadView, road: Road, patches: tuple[Patch, ...], light: Light) -> FloatImage:
+
+def paint_ground(
+    view: RoadView, road: Road, patches: tuple[Patch, ...], light: Light, bridges: Spans = ()
+) -> FloatImage:
     """The ground rows of the canvas, (R, W, 3) float32, lit and hazed, without anything that stands on it.
 
     Inside, colours are planes (3, R, W): that is several times faster in NumPy.
+
+    Args:
+        view: the row table.
+        road: what lies there for good.
+        patches: other flat things.
+        light: light and air.
+        bridges: stretches of the road below a bridge.
     """
     width = view.camera.canvas_size[1]
     lateral = ((np.arange(width)[None, :] - view.centre[:, None]) * view.pixel_width[:, None]).astype(np.float32)
@@ -29,6 +40,10 @@ def paint_ground(view: RoadView, road: Road, patches: tuple[Patch, ...], light: 
         _lay_cover(ground, view, cover, lateral, road.texture_start)
     for barrier in road.barriers:
         _shade_beside(ground, view, barrier, light, lateral)
+    if not light.is_dark:
+        for start, end in bridges:
+            shadow = max(light.shadow, _UNDER_BRIDGE)
+            ground *= (1 - shadow * overlap(view, start, end)).astype(np.float32)[:, None]
     if light.dapple > 0:
         ground *= _dapple(view, lateral, light, road.texture_start)
     _illuminate(ground, view, light)
@@ -165,6 +180,8 @@ def _shade_beside(ground: FloatImage, view: RoadView, barrier: Barrier, light: L
         return
     ends = sorted((barrier.offset, barrier.offset + barrier.shadow))
     cover = _cover(view.pixel_width, lateral, ends[0], ends[1])
+    for gap in barrier.breaks:
+        cover *= (1 - overlap(view, *gap)).astype(np.float32)[:, None]
     columns = _touched(cover)
     ground[:, :, columns] *= 1 - light.shadow * cover[:, columns]
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.datasets.synthetic.light import Light
+from lanenet_sad.datasets.synthetic.camera import Camera
+from lanenet_sad.datasets.synthetic.light import LUMA, Light
 from lanenet_sad.datasets.synthetic.markings import Knots, LaneType, Marking, Stripe
 from lanenet_sad.datasets.synthetic.road import Road
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
@@ -21,16 +21,38 @@ _MIN_POINTS = 4
 _WEBER = 0.08  # contrast against the ground, as a share of its brightness, below which nobody sees a line
 _FAINTEST = 3.0  # grey levels before the exposure that a line must stand out by at least
 _LONGEST_GAP = 20.0  # metres of road without a visible line that a label bridges
-_LUMA = np.array([0.299, 0.587, 0.114])
 
 BoolArray = NDArray[np.bool_]
 
 
 class LaneLabels(NamedTuple):
-    """The labelled lines of a picture and, in the same order, what kind of line each is."""
+    """The labelled lines of a picture.
+
+    Attributes:
+        lanes: left to right.
+        types: what kind of line each of `lanes` is.
+        between_lines: whether there is a line on either side of the middle of the picture's bottom row.
+    """
 
     lanes: tuple[Lane, ...]
     types: tuple[LaneType, ...]
+    between_lines: bool
+
+
+class _Line(NamedTuple):
+    """A labelled line before it has a slot.
+
+    Attributes:
+        points: in pixels of the picture, near to far.
+        kind: what kind of line it is.
+        foot: its column on the picture's bottom row, to which it goes on if it begins ahead.
+        course: (R,) how far right of the road's reference line it runs or would run, in whole pixels, near to far.
+    """
+
+    points: Points
+    kind: LaneType
+    foot: float
+    course: tuple[float, ...]
 
 
 def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num_lanes: int) -> LaneLabels:
@@ -38,31 +60,31 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
 
     Lines continue behind vehicles, as CULane labels them, and end at a crest, at the border of the picture, and
     where the lane becomes too narrow to see it or the paint does not stand out from the ground any more: worn,
-    snowed under, in the dark or in fog. A line that is nowhere visible has no label. Slots count from the middle of
-    the picture's bottom row: the nearest line left of it is `num_lanes // 2`, the nearest one right of it the next;
-    lines for which no slot is left have none.
+    snowed under, in the dark or in fog. A line that is nowhere visible has no label. Of two lines that run together
+    at first, as where a lane opens or a ramp leaves the road, the left one is that which parts to the left. Slots
+    count from the middle of the picture's bottom row: the nearest line left of it is `num_lanes // 2`, the nearest
+    one right of it the next; lines for which no slot is left have none.
     """
     near_enough = road.lane_width / view.pixel_width > _NARROWEST * view.camera.image_size[1]
-    found: list[tuple[float, Lane, LaneType]] = []
+    found: list[_Line] = []
     for pieces in _lines(road):
         visible = [contrast(view, road, piece, light) > 1 for piece in pieces]
         exists = np.any([piece.existing_share(view) > 0.5 for piece in pieces], axis=0)
         rows = labelled_rows(view, np.any(visible, axis=0), exists) & near_enough
         if rows.sum() >= 2:
             curve, foot = _curve(view, pieces[0], rows, mirrored=mirrored)
-            points = _at_label_rows(curve, view.camera.image_size)
+            points = _at_label_rows(curve, view.camera, mirrored=mirrored)
             if len(points) >= _MIN_POINTS:
                 kind = pieces[int(np.argmax([seen.sum() for seen in visible]))].lane_type
-                found.append((foot, Lane(points), kind))
-    found.sort(key=lambda item: item[0])
+                found.append(_Line(points, kind, foot, _course(view, pieces[0], mirrored=mirrored)))
+    found.sort(key=lambda line: line.course)
     middle = (view.camera.image_size[1] - 1) / 2
-    num_left = sum(foot < middle for foot, _, _ in found)
+    num_left = sum(line.foot < middle for line in found)
     slots = [num_lanes // 2 - num_left + 1 + number for number in range(len(found))]
     lanes = tuple(
-        replace(lane, slot=slot if 1 <= slot <= num_lanes else None)
-        for (_, lane, _), slot in zip(found, slots, strict=True)
+        Lane(line.points, slot if 1 <= slot <= num_lanes else None) for line, slot in zip(found, slots, strict=True)
     )
-    return LaneLabels(lanes, tuple(lane_type for _, _, lane_type in found))
+    return LaneLabels(lanes, tuple(line.kind for line in found), 0 < num_left < len(found))
 
 
 def _lines(road: Road) -> list[list[Marking]]:
@@ -107,13 +129,13 @@ def contrast(view: RoadView, road: Road, marking: Marking, light: Light) -> Floa
     """
     offset = marking.offset_at(view.s)
     x = (view.columns(offset) - view.camera.canvas_centre_x) * view.depth / view.camera.focal_x
-    reaches_eye = (light.at(view.depth, x, view.s) @ _LUMA) * light.clear_share(view.depth)
+    reaches_eye = (light.at(view.depth, x, view.s) @ LUMA) * light.clear_share(view.depth)
     ground = np.asarray(road.ground_at(marking.offset))
     paint = np.max([_painted_contrast(view, stripe, ground) for stripe in marking.stripes], axis=0)
     uncovered, covering = road.covered_at(view.s, offset)
     paint = paint * marking.existing_share(view) * uncovered * reaches_eye
-    haze = (1 - light.clear_share(view.depth)) * float(np.asarray(light.horizon) @ _LUMA)
-    behind = (float(ground @ _LUMA) * uncovered + covering @ _LUMA) * reaches_eye + haze
+    haze = (1 - light.clear_share(view.depth)) * float(np.asarray(light.horizon) @ LUMA)
+    behind = (float(ground @ LUMA) * uncovered + covering @ LUMA) * reaches_eye + haze
     return np.asarray(paint * (1 - 0.6 * light.wet) / (_WEBER * behind + _FAINTEST))
 
 
@@ -143,16 +165,21 @@ def _curve(view: RoadView, marking: Marking, rows: BoolArray, *, mirrored: bool)
     return points[rows][::-1], float(foot)
 
 
-def _at_label_rows(curve: Points, image_size: tuple[int, int]) -> Points:
-    """The part of a polyline inside the picture, one point per label row, near to far."""
-    height, width = image_size
+def _course(view: RoadView, marking: Marking, *, mirrored: bool) -> tuple[float, ...]:
+    """The `course` of a line: compared like words, courses say which line parts from the other to which side."""
+    aside = np.rint(marking.offset_at(view.s) / view.pixel_width)[::-1]
+    return tuple((-aside if mirrored else aside).tolist())
+
+
+def _at_label_rows(curve: Points, camera: Camera, *, mirrored: bool) -> Points:
+    """The part of a polyline that the picture shows, one point per label row, near to far."""
+    height = camera.image_size[0]
     rows = np.arange(height - 1, -1e-6, -_ROW_STEP * height)
-    columns = sample_at_rows(curve, rows)
-    inside = np.isfinite(columns) & (columns >= 0) & (columns <= width - 1)
-    points = np.stack([columns, rows], axis=1)
-    if not inside.any():
+    points = np.stack([sample_at_rows(curve, rows), rows], axis=1)
+    shown = camera.shows(points, mirrored=mirrored)
+    if not shown.any():
         return points[:0]
     # A line that leaves the picture and comes back counts up to where it first leaves.
-    first = int(np.argmax(inside))
-    left = np.flatnonzero(~inside[first:])
+    first = int(np.argmax(shown))
+    left = np.flatnonzero(~shown[first:])
     return points[first : first + int(left[0])] if len(left) else points[first:]

@@ -16,15 +16,12 @@ from lanenet_sad.datasets.synthetic.cross_sections import (
 from lanenet_sad.datasets.synthetic.draws import chance, choose, tinted
 from lanenet_sad.datasets.synthetic.false_lines import with_false_lines
 from lanenet_sad.datasets.synthetic.paint_plans import draw_markings, repainted, with_road_works
-from lanenet_sad.datasets.synthetic.road import Alignment, Band, Colour, Road
+from lanenet_sad.datasets.synthetic.road import SNOW, Alignment, Band, Colour, Road
 from lanenet_sad.datasets.synthetic.road_events import with_event
 from lanenet_sad.datasets.synthetic.road_paint import hatching
 from lanenet_sad.datasets.synthetic.unmarked import draw_unmarked, with_snow
 
-__all__ = ["Difficulty", "Setting", "draw_road", "draw_setting"]
-
 _VERGES: tuple[Colour, ...] = ((84, 104, 52), (104, 112, 62), (140, 124, 78), (122, 108, 84), (66, 88, 50))
-_SNOW: Colour = (214.0, 220.0, 228.0)
 
 
 def draw_setting(rng: np.random.Generator, difficulty: Difficulty) -> Setting:
@@ -56,7 +53,7 @@ def draw_road(
     verge = Band(
         -1e9,
         1e9,
-        _SNOW if snowy else tinted(rng, choose(rng, _VERGES), 0.12),
+        SNOW if snowy else tinted(rng, choose(rng, _VERGES), 0.12),
         grain=float(rng.uniform(0.12, 0.3)),
         patches=float(rng.uniform(0.1, 0.3)),
     )

@@ -12,6 +12,9 @@ from lanenet_sad.datasets.synthetic.road import Colour
 
 FloatArray = NDArray[np.float64]
 
+LUMA: FloatArray = np.array([0.299, 0.587, 0.114])
+"""How much red, green and blue add to the brightness of a colour."""
+
 
 @dataclass(frozen=True)
 class Light:

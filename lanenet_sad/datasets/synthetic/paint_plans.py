@@ -9,6 +9,7 @@ import numpy as np
 from lanenet_sad.datasets.synthetic.cross_sections import CrossSection, Difficulty, Lanes, Setting
 from lanenet_sad.datasets.synthetic.draws import chance, choose, tinted
 from lanenet_sad.datasets.synthetic.markings import BLUE, WHITE, YELLOW, Marking, Stripe
+from lanenet_sad.datasets.synthetic.road import shaded
 
 _DASHES = ((3.0, 9.0), (6.0, 9.0), (4.0, 8.0), (3.0, 6.0), (3.0, 4.5), (6.0, 12.0), (2.0, 4.0))
 _RARE_DASHES = ((1.0, 1.0), (1.5, 1.5), (2.0, 2.0), (6.0, 3.0), (12.0, 12.0), (9.0, 3.0), (1.0, 4.0), (4.5, 13.5))
@@ -166,9 +167,7 @@ def _faded(rng: np.random.Generator, line: Marking) -> Marking:
 
 def repainted(rng: np.random.Generator, section: CrossSection) -> CrossSection:
     """Traces of an earlier marking beside the present one: a ghost of it, or the line that hid it in black."""
-    dark = tuple(0.45 * value for value in section.asphalt)
-    if len(dark) != 3:
-        return section
+    dark = shaded(section.asphalt, 0.45)
     shift = float(choose(rng, (-1, 1)) * rng.uniform(0.18, 1.3))
     blacked_out = chance(rng, 0.5)
     traces = []
@@ -190,6 +189,7 @@ def with_road_works(rng: np.random.Generator, section: CrossSection) -> CrossSec
     """Temporary yellow lines that hold, beside the old white ones, ground off or painted over."""
     shift = float(choose(rng, (-1, 1)) * rng.uniform(0.3, 1.4))
     strength = float(rng.uniform(0.05, 0.12))
+    sway = float(rng.uniform(0.0, 0.06))
     yellow = tinted(rng, (238.0, 176.0, 30.0), 0.05)
     old, new = [], []
     for line in section.markings:
@@ -198,6 +198,5 @@ def with_road_works(rng: np.random.Generator, section: CrossSection) -> CrossSec
             continue
         old.append(replace(line, labelled=False, stripes=tuple(replace(s, strength=strength) for s in line.stripes)))
         stripes = tuple(replace(s, colour=yellow, strength=0.92, wear=0.1, width=0.13) for s in line.stripes[:1])
-        sway = float(rng.uniform(0.0, 0.06))
         new.append(replace(line, offset=line.offset + shift, stripes=stripes, sway=sway))
     return replace(section, markings=(*old, *new))

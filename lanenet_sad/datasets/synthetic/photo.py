@@ -8,15 +8,12 @@ import cv2
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.compression import Compression, compress
-from lanenet_sad.datasets.synthetic.glare import dazzle, mirror_wet, shine
-from lanenet_sad.datasets.synthetic.grading import Grading, grade
+from lanenet_sad.datasets.synthetic.grading import Grading, grade, saturation_mix
 from lanenet_sad.datasets.synthetic.overlay import Caption, burn_in
-from lanenet_sad.datasets.synthetic.precipitation import add_rain, add_snow
+from lanenet_sad.datasets.synthetic.precipitation import add_snow
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile
 from lanenet_sad.datasets.synthetic.windscreen import Windscreen, look_through
 from lanenet_sad.lanes.lane import Image
-
-__all__ = ["Photo", "add_rain", "dazzle", "develop", "mirror_wet", "shine"]
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,7 @@ def _expose(image: Image, photo: Photo) -> FloatImage:
     levels = 255 * (levels / 255) ** (1 / photo.gamma)
     levels = (levels - photo.brightness) * photo.contrast + photo.brightness
     exposed = cv2.LUT(image, np.clip(levels, 0, 255).astype(np.float32).reshape(1, 256, 3))
-    mix = photo.saturation * np.eye(3) + (1 - photo.saturation) * np.array([[0.3, 0.59, 0.11]] * 3)
-    return np.asarray(cv2.transform(exposed, mix), dtype=np.float32)
+    return np.asarray(cv2.transform(exposed, saturation_mix(photo.saturation)), dtype=np.float32)
 
 
 def _vignette(height: int, width: int, strength: float) -> FloatImage:

@@ -7,20 +7,22 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
+from lanenet_sad.datasets.synthetic.glare import dazzle, mirror_wet, shine
 from lanenet_sad.datasets.synthetic.ground import paint_ground
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
 from lanenet_sad.datasets.synthetic.markings import LaneType
-from lanenet_sad.datasets.synthetic.photo import add_rain, dazzle, develop, mirror_wet, shine
+from lanenet_sad.datasets.synthetic.photo import develop
+from lanenet_sad.datasets.synthetic.precipitation import add_rain
 from lanenet_sad.datasets.synthetic.scene import Scene, draw_scene
-from lanenet_sad.datasets.synthetic.scenery import Thing, draw_barrier, draw_thing
+from lanenet_sad.datasets.synthetic.scenery import BRIDGE_DEPTH, Thing, draw_barrier, draw_thing
 from lanenet_sad.datasets.synthetic.shapes import Lamps
 from lanenet_sad.datasets.synthetic.sky import paint_sky
 from lanenet_sad.datasets.synthetic.traffic import Vehicle, draw_vehicle
-from lanenet_sad.datasets.synthetic.view import Pose, RoadView, look
+from lanenet_sad.datasets.synthetic.view import Pose, RoadView
 from lanenet_sad.lanes.lane import Image, Lane
 
-RENDERER_VERSION = 2
+RENDERER_VERSION = 3
 """Changes whenever the same (seed, index) gives another picture."""
 
 
@@ -65,9 +67,18 @@ def render_scene(
     if num_lanes < 2:
         raise ValueError(f"Synthetic scene: expected 2 lane slots or more, got {num_lanes}.")
     scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
-    image = _render(scene, scene.pose, scene.vehicles, scene_rng(seed, index, 1))
-    labels = scene.labels(scene.pose, num_lanes)
-    return RenderedScene(image, labels.lanes, labels.types, scene.category)
+    view = scene.view()
+    image = _render(scene, view, scene.vehicles, scene_rng(seed, index, 1))
+    labels = scene.labels(view, num_lanes)
+    return RenderedScene(image, labels.lanes, labels.types, scene.category(labels))
+
+
+def render_image(
+    seed: int, index: int, *, image_size: tuple[int, int] = (590, 1640), difficulty: Difficulty = "mixed"
+) -> Image:
+    """The image of `render_scene` with the same arguments, without labels."""
+    scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
+    return _render(scene, scene.view(), scene.vehicles, scene_rng(seed, index, 1))
 
 
 def scene_lanes(
@@ -80,20 +91,7 @@ def scene_lanes(
 ) -> tuple[Lane, ...]:
     """The lanes of `render_scene` with the same arguments; faster, as no pixel is painted."""
     scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
-    return scene.labels(scene.pose, num_lanes).lanes
-
-
-def scene_lane_types(
-    seed: int,
-    index: int,
-    *,
-    image_size: tuple[int, int] = (590, 1640),
-    difficulty: Difficulty = "mixed",
-    num_lanes: int = 4,
-) -> tuple[LaneType, ...]:
-    """The kind of each line that `scene_lanes` gives for the same arguments, in the same order."""
-    scene = draw_scene(scene_rng(seed, index), image_size, difficulty)
-    return scene.labels(scene.pose, num_lanes).types
+    return scene.labels(scene.view(), num_lanes).lanes
 
 
 def render_view(
@@ -108,12 +106,12 @@ def render_view(
         rng: for noise and drops.
         num_lanes: lane slots.
     """
-    return _render(scene, pose, vehicles, rng), scene.labels(pose, num_lanes).lanes
+    view = scene.view(pose)
+    return _render(scene, view, vehicles, rng), scene.labels(view, num_lanes).lanes
 
 
-def _render(scene: Scene, pose: Pose, vehicles: Sequence[Vehicle], rng: np.random.Generator) -> Image:
+def _render(scene: Scene, view: RoadView, vehicles: Sequence[Vehicle], rng: np.random.Generator) -> Image:
     """One picture of a scene."""
-    view = look(scene.camera, scene.road.alignment, pose)
     canvas = _paint(scene, view, vehicles)
     picture = scene.camera.turn(canvas)
     if scene.mirrored:
@@ -127,7 +125,8 @@ def _paint(scene: Scene, view: RoadView, vehicles: Sequence[Vehicle]) -> Image:
     """The whole canvas, before the camera."""
     light, road = scene.light, scene.road
     sky = paint_sky(view, light, scene.ridges, scene.sky_number)
-    ground = paint_ground(view, road, scene.patches, light)
+    bridges = tuple((thing.s, thing.s + BRIDGE_DEPTH) for thing in scene.things if thing.kind == "bridge")
+    ground = paint_ground(view, road, scene.patches, light, bridges)
     canvas: Image = np.clip(np.concatenate([sky, ground]), 0, 255).astype(np.uint8)
     lamps = Lamps()
     beyond = [v for v in vehicles if not road.edges[0] < v.lateral < road.edges[1]]

@@ -13,6 +13,14 @@ from lanenet_sad.datasets.synthetic.markings import Knots, Marking, Spans, follo
 FloatArray = NDArray[np.float64]
 Colour = tuple[float, float, float]
 
+SNOW: Colour = (214.0, 220.0, 228.0)
+
+
+def shaded(colour: Colour, factor: float) -> Colour:
+    """A colour made darker or brighter."""
+    red, green, blue = (min(factor * value, 255.0) for value in colour)
+    return red, green, blue
+
 
 @dataclass(frozen=True)
 class Alignment:

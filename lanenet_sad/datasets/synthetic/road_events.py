@@ -1,4 +1,4 @@
-"""What changes along a road: crossroads, lanes that open or end, exits that leave it."""
+"""What changes along a road: crossroads, lanes that open or end, exits that leave it, ramps that join it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from lanenet_sad.datasets.synthetic.road_paint import crossing, hatching
 
 def with_event(rng: np.random.Generator, section: CrossSection, setting: Setting, travel: float) -> CrossSection:
     """Adds at most one change along the road."""
-    share = {"rural": (0.82, 0.1, 0.02, 0.03, 0.03), "highway": (0.62, 0.0, 0.18, 0.1, 0.1),
-             "city": (0.62, 0.24, 0.02, 0.06, 0.06)}[setting]  # fmt: skip
-    event = choose(rng, ("none", "crossroads", "exit", "ends", "opens"), share)
+    share = {"rural": (0.81, 0.1, 0.02, 0.01, 0.03, 0.03), "highway": (0.56, 0.0, 0.16, 0.08, 0.1, 0.1),
+             "city": (0.61, 0.24, 0.02, 0.01, 0.06, 0.06)}[setting]  # fmt: skip
+    event = choose(rng, ("none", "crossroads", "exit", "joins", "ends", "opens"), share)
     start = float(rng.uniform(-20, 70 + travel))
     if event == "crossroads":
         return _with_crossroads(rng, section, setting, max(start, 3.0))
     if event == "exit":
-        return _with_exit(rng, section, start - 95)
+        return with_ramp(rng, section, start - 95, joins=False)
+    if event == "joins":
+        return with_ramp(rng, section, start, joins=True)
     if event == "ends":
         return _with_ending_lane(rng, section, start)
     return _with_opening_lane(rng, section, start) if event == "opens" else section
@@ -70,26 +72,38 @@ def _last_lines(section: CrossSection) -> tuple[list[Marking], Marking | None, l
     return others, last[0] if last else None, inner
 
 
-def _with_exit(rng: np.random.Generator, section: CrossSection, start: float) -> CrossSection:
-    """A lane that opens on the right and then leaves the road, with hatching where both part."""
+def with_ramp(rng: np.random.Generator, section: CrossSection, start: float, *, joins: bool) -> CrossSection:
+    """A lane that opens on the right at `start` and then leaves the road, with hatching where both part.
+
+    One that `joins` is the same the other way round: the ramp comes from the right and meets the road at `start`.
+    """
     others, edge, inner = _last_lines(section)
     if edge is None:
         return section
     width = section.lanes.width
     opened, parted = start + float(rng.uniform(30, 60)), start + float(rng.uniform(90, 160))
     far = parted + 120
-    away = float(rng.uniform(6, 22))
-    outer: Knots = ((start, 0.0), (opened, width), (parted, width), (far, width + away))
-    ramp: Knots = ((parted, 0.0), (far, away))
+    away = float(rng.uniform(6, 10) if joins else rng.uniform(6, 22))
+
+    def along(*knots: tuple[float, float]) -> Knots:
+        """Knots given in the direction in which the ramp leaves."""
+        return tuple((start + parted - at, aside) for at, aside in reversed(knots)) if joins else knots
+
+    def stretch(first: float, last: float) -> tuple[float, float]:
+        """A stretch of the road given in that direction."""
+        return (start + parted - last, start + parted - first) if joins else (first, last)
+
+    outer = along((start, 0.0), (opened, width), (parted, width), (far, width + away))
+    ramp = along((parted, 0.0), (far, away))
     stripe = edge.stripes[0]
     blocks = replace(stripe, painted=choose(rng, (1.0, 2.0, 3.0)), gap=choose(rng, (2.0, 3.0)), width=0.3)
     lines = (
         replace(edge, drift=outer),
-        replace(edge, stripes=(blocks,), span=(start + 8, parted)),
-        replace(edge, span=(parted, 1e5)),
-        replace(edge, span=(parted, 1e5), drift=ramp),
+        replace(edge, stripes=(blocks,), span=stretch(start + 8, parted)),
+        replace(edge, span=stretch(parted, 1e5)),
+        replace(edge, span=stretch(parted, 1e5), drift=ramp),
     )
-    patches = hatching(rng, (parted + 8, far), (edge.offset, ()), (edge.offset, ramp), stripe.colour)
+    patches = hatching(rng, stretch(parted + 8, far), (edge.offset, ()), (edge.offset, ramp), stripe.colour)
     surface = replace(section.surface, right_drift=_wider(outer))
     changed = section.with_surface(surface)
     return replace(

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import get_args
 
 import numpy as np
 
 from lanenet_sad.datasets.synthetic.camera import Camera
-from lanenet_sad.datasets.synthetic.conditions import Weather, draw_camera, draw_light, draw_photo, draw_weather
+from lanenet_sad.datasets.synthetic.conditions import draw_camera, draw_photo
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import chance, choose
 from lanenet_sad.datasets.synthetic.labels import LaneLabels, label_lanes
-from lanenet_sad.datasets.synthetic.layouts import Difficulty, draw_road, draw_setting
+from lanenet_sad.datasets.synthetic.layouts import draw_road, draw_setting
 from lanenet_sad.datasets.synthetic.light import Light
 from lanenet_sad.datasets.synthetic.photo import Photo
-from lanenet_sad.datasets.synthetic.road import Patch, Road
+from lanenet_sad.datasets.synthetic.road import Colour, Patch, Road
 from lanenet_sad.datasets.synthetic.scenery import Thing
 from lanenet_sad.datasets.synthetic.sky import Ridge
 from lanenet_sad.datasets.synthetic.surroundings import draw_patches, draw_ridges, draw_things, draw_vehicles
 from lanenet_sad.datasets.synthetic.traffic import Vehicle
-from lanenet_sad.datasets.synthetic.view import Pose, look
+from lanenet_sad.datasets.synthetic.view import Pose, RoadView, look
+from lanenet_sad.datasets.synthetic.weather import Weather, draw_light, draw_weather
 
 _SHARP_CURVE = 1 / 260
 _CROWD = 5
+_TUNNEL_GROUND: Colour = (122.0, 120.0, 114.0)
 
 
 @dataclass(frozen=True)
@@ -60,29 +62,24 @@ class Scene:
     sky_number: int
     mirrored: bool
 
-    def labels(self, pose: Pose, num_lanes: int) -> LaneLabels:
-        """The labelled lines as seen from a pose; no pixel is painted."""
-        view = look(self.camera, self.road.alignment, pose)
-        found = label_lanes(view, self.road, self.light, mirrored=self.mirrored, num_lanes=num_lanes)
-        shown = [
-            (lane, kind)
-            for whole, kind in zip(*found, strict=True)
-            for lane in self.camera.trim([whole], mirrored=self.mirrored)
-        ]
-        return LaneLabels(tuple(lane for lane, _ in shown), tuple(kind for _, kind in shown))
+    def view(self, pose: Pose | None = None) -> RoadView:
+        """The row table of what is seen from a pose, by default the scene's own."""
+        return look(self.camera, self.road.alignment, self.pose if pose is None else pose)
 
-    @cached_property
-    def category(self) -> str:
-        """What is special about the scene, in CULane's words.
+    def labels(self, view: RoadView, num_lanes: int) -> LaneLabels:
+        """The labelled lines of a view; no pixel is painted."""
+        return label_lanes(view, self.road, self.light, mirrored=self.mirrored, num_lanes=num_lanes)
+
+    def category(self, labels: LaneLabels) -> str:
+        """What is special about the scene with these labels, in CULane's words.
 
         night, noline (a border of the ego lane has no visible line), dazzle, crowd, shadow, curve, arrow or normal;
         the first that holds.
         """
-        ego_slots = {lane.slot for lane in self.labels(self.pose, 2).lanes} & {1, 2}
         near = [v for v in self.vehicles if 0 < v.s < 60 and self.road.edges[0] < v.lateral < self.road.edges[1]]
         kinds = {
             "night": self.weather == "night",
-            "noline": len(ego_slots) < 2,
+            "noline": not labels.between_lines,
             "dazzle": self.weather == "dazzle",
             "crowd": len(near) >= _CROWD,
             "shadow": self.weather == "shadow",
@@ -121,6 +118,8 @@ def draw_scene(
     sunny = weather in ("clear", "shadow", "dazzle")
     road = draw_road(rng, setting, difficulty, snowy=snowy, sunny=sunny, travel=travel)
     light = draw_light(rng, weather, setting)
+    if light.ceiling:
+        road = replace(road, verge=replace(road.verge, colour=_TUNNEL_GROUND))
     ego_speed = {"city": 12.0, "rural": 20.0, "highway": 28.0}[setting] * float(rng.uniform(0.85, 1.15))
     return Scene(
         camera=draw_camera(rng, image_size, difficulty),
@@ -131,7 +130,7 @@ def draw_scene(
         photo=draw_photo(rng, weather, difficulty),
         weather=weather,
         vehicles=draw_vehicles(rng, road, setting, difficulty, travel, ego_speed),
-        things=draw_things(rng, road, setting, travel),
+        things=() if light.ceiling else draw_things(rng, road, setting, travel),  # nothing grows in a tunnel
         patches=draw_patches(rng, road, setting, travel) if difficulty == "mixed" else (),
         ridges=draw_ridges(rng, setting),
         sky_number=int(rng.integers(1000)),

@@ -17,6 +17,9 @@ from lanenet_sad.datasets.synthetic.textures import FloatImage, noise_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.lane import Image
 
+BRIDGE_DEPTH = 8.0
+"""Metres of road below a bridge."""
+
 _NUM_CROWNS = 12
 _CROWN_SIZE = 128
 _KERB_REACH = 120.0  # a kerb farther away is thinner than a pixel, and buildings may stand before it
@@ -162,12 +165,14 @@ def _draw_sign(canvas: Image, box: Box, thing: Thing, colour: Colour, light: Lig
 
 def _draw_bridge(canvas: Image, box: Box, thing: Thing, colour: Colour) -> None:
     half, up = thing.width / 2, thing.height
-    deck = prism((-60.0, 60.0, 0.0, 8.0), (-60.0, 60.0, 0.0, 8.0), up - 1.4, up)
+    sides = (-60.0, 60.0, 0.0, BRIDGE_DEPTH)
+    deck = prism(sides, sides, up - 1.4, up)
     fill(canvas, hull(box.pixels(deck)), np.asarray(colour) * 0.55)
     face = [(-60.0, up - 1.2, 0.0), (60.0, up - 1.2, 0.0), (60.0, up, 0.0), (-60.0, up, 0.0)]
     fill(canvas, box.pixels(face), colour)
     for side in (-half, half):
-        post = prism((side - 0.6, side + 0.6, 1.0, 7.0), (side - 0.6, side + 0.6, 1.0, 7.0), 0.0, up - 1.3)
+        foot = (side - 0.6, side + 0.6, 1.0, BRIDGE_DEPTH - 1)
+        post = prism(foot, foot, 0.0, up - 1.3)
         fill(canvas, hull(box.pixels(post)), np.asarray(colour) * 0.7)
 
 

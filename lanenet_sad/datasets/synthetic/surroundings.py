@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from lanenet_sad.datasets.synthetic.bodies import VehicleKind
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty, Setting
 from lanenet_sad.datasets.synthetic.draws import chance, choose, grey, tinted
-from lanenet_sad.datasets.synthetic.layouts import Difficulty, Setting
 from lanenet_sad.datasets.synthetic.markings import WHITE
 from lanenet_sad.datasets.synthetic.road import Colour, Patch, Road
 from lanenet_sad.datasets.synthetic.road_paint import arrow, chevrons, crossing, draw_lettering
 from lanenet_sad.datasets.synthetic.scenery import Thing
 from lanenet_sad.datasets.synthetic.sky import Ridge
-from lanenet_sad.datasets.synthetic.traffic import Vehicle, VehicleKind
+from lanenet_sad.datasets.synthetic.traffic import Vehicle
 
 _LEAVES: tuple[Colour, ...] = ((62, 82, 40), (78, 92, 44), (48, 66, 40), (112, 96, 48), (90, 84, 60))
 _WALLS: tuple[Colour, ...] = ((176, 160, 138), (150, 120, 100), (190, 188, 182), (134, 136, 142), (168, 132, 104))
@@ -169,11 +170,22 @@ def draw_vehicles(
     if setting == "highway":
         for lateral in (road.edges[0] - 8.0, road.edges[0] - 11.5):
             vehicles += _draw_queue(rng, lateral, 12.0, 1.5 * spacing, travel, ego_speed, oncoming=True)
-    if setting == "city" and road.edges[1] > (road.lanes_right + 0.5) * road.lane_width + 1.5:
-        for at in np.arange(float(rng.uniform(3, 12)), 90 + travel, 6.5):
-            if chance(rng, 0.6):
-                vehicles.append(_draw_vehicle(rng, float(at), road.edges[1] - 1.1, speed=0.0, oncoming=False))
+    if setting == "city":
+        outermost = (
+            -(road.lanes_left + 0.5) * road.lane_width - road.median,
+            (road.lanes_right + 0.5) * road.lane_width,
+        )
+        for edge, border, side in zip(road.edges, outermost, (-1, 1), strict=True):
+            if side * (edge - border) > 1.5:
+                facing = side < 0 and road.oncoming_left > 0
+                vehicles += _draw_parked(rng, edge - 1.1 * side, travel, oncoming=facing)
     return tuple(vehicles)
+
+
+def _draw_parked(rng: np.random.Generator, lateral: float, travel: float, *, oncoming: bool) -> list[Vehicle]:
+    """The cars along one kerb, with gaps."""
+    places = np.arange(float(rng.uniform(3, 12)), 90 + travel, 6.5)
+    return [_draw_vehicle(rng, float(at), lateral, speed=0.0, oncoming=oncoming) for at in places if chance(rng, 0.6)]
 
 
 def _draw_queue(

@@ -15,8 +15,6 @@ from lanenet_sad.datasets.synthetic.textures import noise_tile, stretched_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.lane import Image
 
-__all__ = ["Vehicle", "VehicleKind", "draw_vehicle"]
-
 _FINE = 22.0  # pixels per metre from which details are worth drawing
 
 

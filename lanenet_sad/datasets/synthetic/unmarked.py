@@ -11,14 +11,13 @@ import numpy as np
 from lanenet_sad.datasets.synthetic.cross_sections import CrossSection, Lanes, Setting, draw_cross_section
 from lanenet_sad.datasets.synthetic.draws import chance, choose, tinted
 from lanenet_sad.datasets.synthetic.markings import WHITE
-from lanenet_sad.datasets.synthetic.road import Band, Colour
+from lanenet_sad.datasets.synthetic.road import SNOW, Band, Colour
 from lanenet_sad.datasets.synthetic.road_paint import draw_parking_bays
 
 UnmarkedKind = Literal["bare", "dirt", "gravel", "residential", "parking"]
 
 _SOILS: tuple[Colour, ...] = ((150, 122, 88), (176, 150, 112), (134, 108, 84), (158, 108, 72), (186, 168, 138))
 _GRAVELS: tuple[Colour, ...] = ((150, 144, 134), (168, 160, 146), (132, 128, 122), (186, 180, 168))
-_SNOW: Colour = (212.0, 218.0, 227.0)
 
 
 def draw_unmarked(rng: np.random.Generator, setting: Setting, verge: Colour, travel: float) -> CrossSection | None:
@@ -107,7 +106,7 @@ def with_snow(rng: np.random.Generator, section: CrossSection) -> CrossSection:
     snow = Band(
         low - 2.0,
         high + 2.0,
-        tinted(rng, _SNOW, 0.04),
+        tinted(rng, SNOW, 0.04),
         patches=float(rng.uniform(0.05, 0.2)),
         softness=float(rng.uniform(0.2, 0.8)),
         opacity=float(rng.uniform(0.8, 0.97)),

@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty, Setting
 from lanenet_sad.datasets.synthetic.draws import chance, choose, grey, tinted
-from lanenet_sad.datasets.synthetic.layouts import Difficulty, Setting
 from lanenet_sad.datasets.synthetic.light import Light
 
 Weather = Literal["clear", "overcast", "shadow", "dazzle", "dusk", "fog", "rain", "snow", "night"]

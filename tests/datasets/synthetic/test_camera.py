@@ -9,7 +9,6 @@ from lanenet_sad.datasets.synthetic.conditions import draw_camera
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.render import render_view
 from lanenet_sad.datasets.synthetic.scene import draw_scene
-from lanenet_sad.lanes.lane import Lane
 
 BORDERS = {
     "none": None,
@@ -51,20 +50,20 @@ def test_labels_end_where_the_border_begins(name: str, mirrored: bool) -> None:
     assert (picture == 0).any()
     assert (picture == 255).any()
     rows = np.arange(287.0, 0.0, -5.0)
-    lanes = [Lane(np.stack([np.full_like(rows, x), rows], axis=1), slot=1) for x in range(0, 800, 20)]
-    kept = camera.trim(lanes, mirrored=mirrored)
-    assert 0 < len(kept) <= len(lanes)
-    for lane in kept:
-        columns, at = np.rint(lane.points).astype(int).T
-        assert (picture[at, columns] > 100).all()
-        assert len(lane.points) >= 3
+    points = np.stack(np.meshgrid(np.arange(0.0, 800.0, 20.0), rows), axis=-1).reshape(-1, 2)
+    shown = camera.shows(points, mirrored=mirrored)
+    columns, at = np.rint(points[shown]).astype(int).T
+    assert (picture[at, columns] > 100).all()
+    columns, at = np.rint(points[~shown]).astype(int).T
+    assert (picture[at, columns] < 200).mean() > 0.9
+    assert 0 < shown.sum() < len(shown)
 
 
-def test_without_a_border_nothing_changes() -> None:
+def test_without_a_border_all_of_the_picture_shows_the_road() -> None:
     camera = make_camera(None)
-    lanes = (Lane(np.array([[-5.0, 280.0], [900.0, 20.0]])),)
+    points = np.array([[0.0, 0.0], [799.0, 287.0], [-5.0, 280.0], [900.0, 20.0], [np.nan, 20.0]])
+    assert camera.shows(points, mirrored=True).tolist() == [True, True, False, False, False]
     picture = np.zeros((288, 800, 3), dtype=np.uint8)
-    assert camera.trim(lanes, mirrored=True) == lanes
     assert camera.frame(picture, mirrored=True) is picture
 
 

@@ -39,6 +39,8 @@ def test_six_slots() -> None:
 def test_bad_arguments_are_refused_at_once() -> None:
     with pytest.raises(ValueError, match="expected 1 image or more, got 0"):
         Synthetic(0)
+    with pytest.raises(ValueError, match="2 lane slots or more, got 1"):
+        Synthetic(1, num_lanes=1)
     with pytest.raises(ValueError, match="at least 32x32"):
         Synthetic(1, size=(8, 8))
     with pytest.raises(IndexError, match="index from 0 to 1, got 2"):
@@ -63,3 +65,27 @@ def test_cached_pictures_are_read_back_and_the_same_as_the_first_time(tmp_path, 
     again = Synthetic(3, size=(48, 128), seed=4, cache=tmp_path).load(1)
     assert (again.image == first.image).all()
     assert (again.lane_mask == first.lane_mask).all()
+
+
+def test_labels_are_computed_once_and_not_for_the_picture_alone(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "scene_lanes", None)
+    rendered = Synthetic(2, size=(48, 128), seed=4, cache=tmp_path)
+    first = rendered.load(1).image
+    monkeypatch.setattr(dataset, "render_scene", None)
+    assert (rendered.image(1) == first).all()
+    alone = rendered.image(0)
+    assert (alone == rendered.image(0)).all()
+    assert (alone != Synthetic(2, size=(48, 128), seed=4).image(0)).any()
+    assert len(list(tmp_path.rglob("*.jpg"))) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_reported_once_and_changes_no_picture(tmp_path):
+    expected = [Synthetic(2, size=(48, 128), seed=4, cache=tmp_path / "good").load(index) for index in range(2)]
+    (tmp_path / "file").write_text("")
+    broken = Synthetic(2, size=(48, 128), seed=4, cache=tmp_path / "file")
+    with pytest.warns(UserWarning, match=r"no picture is cached. Cannot write .*file") as caught:
+        records = [broken.load(index) for index in range(2)]
+    assert len(caught) == 1
+    for record, same in zip(records, expected, strict=True):
+        assert (record.image == same.image).all()
+        assert (record.lane_mask == same.lane_mask).all()

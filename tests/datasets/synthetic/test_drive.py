@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from lanenet_sad.datasets.synthetic import RenderedDrive, render_drive
+from lanenet_sad.datasets.synthetic import RenderedDrive
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.scene import draw_scene
 
@@ -12,7 +12,7 @@ SIZE = (96, 256)
 
 def test_a_drive_can_be_repeated_and_a_longer_one_begins_alike() -> None:
     drive = RenderedDrive(0, 1, num_frames=3, image_size=SIZE)
-    longer = render_drive(0, 1, num_frames=5, image_size=SIZE)
+    longer = RenderedDrive(0, 1, num_frames=5, image_size=SIZE)
     again = list(drive)
     assert len(drive) == len(again) == 3
     for (image, lanes), (image_again, lanes_again), (image_longer, _) in zip(drive, again, longer, strict=False):
@@ -58,4 +58,4 @@ def test_what_is_on_the_glass_stays_put() -> None:
 @pytest.mark.parametrize(("num_frames", "fps"), [(0, 25.0), (5, 0.0)], ids=["no frames", "no rate"])
 def test_bad_arguments_are_named(num_frames: int, fps: float) -> None:
     with pytest.raises(ValueError, match="1 frame or more and fps above 0"):
-        render_drive(0, 0, num_frames=num_frames, image_size=SIZE, fps=fps)
+        RenderedDrive(0, 0, num_frames=num_frames, image_size=SIZE, fps=fps)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lanenet_sad.datasets.synthetic.compression import Compression, compress
-from lanenet_sad.datasets.synthetic.conditions import draw_light, draw_photo, draw_weather
+from lanenet_sad.datasets.synthetic.conditions import draw_photo
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.glare import dazzle, mirror_wet, shine
 from lanenet_sad.datasets.synthetic.grading import Grading, Look, grade
@@ -16,6 +16,7 @@ from lanenet_sad.datasets.synthetic.precipitation import add_rain, add_snow
 from lanenet_sad.datasets.synthetic.render import render_scene
 from lanenet_sad.datasets.synthetic.scene import draw_scene
 from lanenet_sad.datasets.synthetic.shapes import Lamps
+from lanenet_sad.datasets.synthetic.weather import draw_light, draw_weather
 from lanenet_sad.datasets.synthetic.windscreen import Windscreen
 from lanenet_sad.lanes.lane import Image
 

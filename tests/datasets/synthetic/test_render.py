@@ -5,10 +5,10 @@ import cv2
 import numpy as np
 import pytest
 
-from lanenet_sad.datasets.synthetic import RenderedScene, render_scene, scene_lane_types, scene_lanes
+from lanenet_sad.datasets.synthetic import RenderedScene, render_scene, scene_lanes
+from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
-from lanenet_sad.datasets.synthetic.layouts import Difficulty
-from lanenet_sad.datasets.synthetic.render import render_view
+from lanenet_sad.datasets.synthetic.render import render_image, render_view
 from lanenet_sad.datasets.synthetic.scene import draw_scene
 from lanenet_sad.lanes.lane import Lane
 
@@ -88,7 +88,8 @@ def test_both_ego_lines_are_always_there_in_easy_scenes() -> None:
 
 def test_mixed_scenes_cover_all_categories_and_leave_out_lines() -> None:
     scenes = [draw_scene(scene_rng(7, index), (288, 800), "mixed") for index in range(240)]
-    shares = {name: count / 240 for name, count in Counter(scene.category for scene in scenes).items()}
+    categories = Counter(scene.category(scene.labels(scene.view(), 4)) for scene in scenes)
+    shares = {name: count / 240 for name, count in categories.items()}
     assert set(shares) == {"normal", "night", "noline", "dazzle", "crowd", "shadow", "curve", "arrow"}
     assert min(shares.values()) >= 0.01
     assert 0.15 < shares["night"] < 0.3
@@ -151,11 +152,12 @@ def test_bad_arguments_are_named(change: dict[str, object], message: str) -> Non
         render_scene(**arguments)  # type: ignore[arg-type]
 
 
-def test_rendered_lanes_are_those_computed_without_rendering() -> None:
+def test_picture_and_lanes_are_the_same_alone() -> None:
     for index in range(4):
-        rendered = render_scene(9, index, image_size=SMALL).lanes
+        scene = render_scene(9, index, image_size=SMALL)
+        np.testing.assert_array_equal(scene.image, render_image(9, index, image_size=SMALL))
+        rendered = scene.lanes
         computed = scene_lanes(9, index, image_size=SMALL)
         assert [lane.slot for lane in rendered] == [lane.slot for lane in computed]
-        assert scene_lane_types(9, index, image_size=SMALL) == render_scene(9, index, image_size=SMALL).lane_types
         for a, b in zip(rendered, computed, strict=True):
             np.testing.assert_array_equal(a.points, b.points)
