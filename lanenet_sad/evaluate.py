@@ -68,7 +68,7 @@ def evaluate(
         device: auto, cpu, cuda or mps.
         batch_size: images at a time.
         num_workers: processes that read images.
-        threshold: lowest probability of a lane point; default: the weights' own, otherwise the benchmark's published one.
+        threshold: lowest probability of a lane point; default: the weights' own, else the benchmark's published one.
         crop_top: fraction of the height to cut off the top instead of the network's own rule.
         decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
         canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from configparser import ConfigParser
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -19,6 +19,7 @@ from lanenet_sad.inference.predictor import SHIPPED_WEIGHTS, Predictor
 from lanenet_sad.inference.sources import open_source
 from lanenet_sad.lanes.files import read_culane_lines
 from lanenet_sad.metrics.tusimple import score_tusimple_files
+from lanenet_sad.models.weights import load_weights, save_weights
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
 
@@ -28,10 +29,16 @@ def weights(tmp_path_factory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
 
 
+@dataclass(frozen=True)
+class Unrefined(LaneDecoder):
+    """What an untrained network sees is no line, and would be left out as stray points."""
+
+    refine: bool = False
+
+
 @pytest.fixture(autouse=True)
 def unrefined(monkeypatch):
-    """What an untrained network sees is no line, and would be left out as stray points."""
-    monkeypatch.setattr(predictor_module, "LaneDecoder", partial(LaneDecoder, refine=False))
+    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
 
 
 def find(source, out: Path, weights: Path, **options):
@@ -294,3 +301,17 @@ def test_real_video_runs(shared, tmp_path, weights):
     with open_source(str(clip)) as source:
         frame = next(iter(source))
     assert predictor([frame.image])[0].image_size == (540, 960)
+
+
+def test_the_point_threshold_is_the_one_asked_for_or_that_of_the_weights(tmp_path, weights):
+    network, card = load_weights(weights)
+    save_weights(tmp_path / "own.safetensors", network, replace(card, threshold=0.6))
+    thresholds = [
+        Predictor.from_weights(path, device="cpu", **options).decoder.threshold
+        for path, options in (
+            (weights, {}),
+            (tmp_path / "own.safetensors", {}),
+            (tmp_path / "own.safetensors", {"threshold": 0.2}),
+        )
+    ]
+    assert thresholds == [0.3, 0.6, 0.2]
