@@ -28,6 +28,8 @@ lint: $(VENV)/.installed-dev
 ROADS ?= data/roads
 weights: $(VENV)/.installed
 	$(BIN)/lanenet-sad train --config roads_enet_sad --root $(ROADS) --out runs/roads $(if $(wildcard runs/roads/last.pt),--resume)
+	$(BIN)/lanenet-sad train --config roads_enet_sad_large --root $(ROADS) --out runs/roads_large \
+	  --init-weights runs/roads/best.safetensors $(if $(wildcard runs/roads_large/last.pt),--resume)
 
 $(VENV)/.installed: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
