@@ -51,14 +51,18 @@ def workplace(tmp_path_factory) -> Path:
     return folder
 
 
+def test_a_video_now(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    run_lines(fenced("bash", "Your video, now"))
+    assert len((workplace / "lanes/lanes.jsonl").read_text().splitlines()) == 18
+
+
 def test_step_by_step_and_then_the_python_lines(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     run_lines(fenced("bash", "Step by step"))
     assert (workplace / "runs/mini/images/lanes.jsonl").is_file()
     assert (workplace / "runs/mini/attention/0000.attention.mp4").is_file()
-    (workplace / "demo/run").mkdir(parents=True)
     shutil.copytree("data/mini/drives", "demo/benchmark/drives")
-    shutil.copy("runs/mini/best.safetensors", "demo/run/best.safetensors")
     capsys.readouterr()
     lines = fenced("python", "Eight lines of Python")
     assert len([line for line in lines.splitlines() if line]) == 8
