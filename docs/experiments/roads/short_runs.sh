@@ -28,6 +28,6 @@ mkdir -p "$out"
 ) &
 run none_0 0 0.5 --distillation="[]"
 run sad_1 1 0.5
-run real_only_0 0 0
 run none_2 2 0.5 --distillation="[]"
+run real_only_0 0 0
 wait
