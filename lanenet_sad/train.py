@@ -111,7 +111,7 @@ def train(
     init_weights: Path | None = None,
     configuration: str | None = None,
 ) -> TrainingSummary:
-    """Train a lane network on a benchmark, with distillation after its start step.
+    """Train a lane network on a benchmark, with distillation after its start step; returns a summary.
 
     Args:
         benchmark: culane or tusimple: layout, lane slots and official metric.
@@ -138,12 +138,8 @@ def train(
         runtime: precision, device, worker processes.
         seed: of weights, data order, augmentation and dropout.
         resume: continue from `last.pt`; the result equals that of an uninterrupted run.
-        init_weights: start from the weights in this file, or, with the word shipped, from those in the package, instead
-            of random ones; the lane count and the existence head may be others.
+        init_weights: start from this file (or the word shipped: the package's weights), even of another lane count.
         configuration: the complete configuration as YAML text, written beside the checkpoints.
-
-    Returns:
-        A summary; its faults name unreadable files that were passed over.
     """
     numbers = {"seed": seed, "batch_size": batch_size, "accumulate": accumulate}
     check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
@@ -153,24 +149,35 @@ def train(
     held_out = kind.dataset(root, val_split, model.num_lanes) if val_split else None
     origin = "" if init_weights is None or resume else _start(model, init_weights)
     fabric = launch(runtime)
-    learner = Learner(model, loss or LaneLoss(), [method(model.encoder.spec) for method in distillation])
-    learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    learner, ema = _learner(fabric, model, loss or LaneLoss(), distillation, ema_decay)
     plain = optimizer([p for p in learner.parameters() if p.requires_grad])
-    ema = WeightAverage(model, ema_decay) if ema_decay else None
     settings = run_settings(fabric, learner, plain, schedule, data, **numbers)
     progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)
         print(origin, end="")
     wrapped, wrapped_optimizer = fabric.setup(learner, plain)
-    history = {"benchmark": benchmark, "seed": seed, "train_split": train_split}
-    card = NetworkCard(model.recipe, view, history, threshold)
+    card = NetworkCard(
+        model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split}, threshold
+    )
     keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
-    faults: list[str] = []
-    check = _validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers, faults)
+    check = _Validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers)
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
-    return _summary(run, [*data.faults, *faults])
+    return _summary(run, [*data.faults, *check.faults])
+
+
+def _learner(
+    fabric: Fabric,
+    model: LaneNet,
+    loss: LaneLoss,
+    distillation: Sequence[Callable[[EncoderSpec], DistillationMethod]],
+    ema_decay: float | None,
+) -> tuple[Learner, WeightAverage | None]:
+    """Model, loss and methods on the run's device, and the average of the model's weights."""
+    learner = Learner(model, loss, [method(model.encoder.spec) for method in distillation])
+    learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return learner, WeightAverage(model, ema_decay) if ema_decay else None
 
 
 def _start(model: LaneNet, init_weights: Path) -> str:
@@ -303,39 +310,38 @@ def _set_learning_rate(optimizer: Any, scale: float) -> None:
         group["lr"] = group["base_lr"] * scale
 
 
-def _validator(
-    kind: Benchmark,
-    held_out: LaneDataset | None,
-    canvas_width: int | None,
-    max_images: int | None,
-    batch_size: int,
-    num_workers: int,
-    faults: list[str],
-) -> Callable[[Keeper], float | None]:
-    """A function that scores a run's network and keeps it if it is the best so far."""
+@dataclass
+class _Validator:
+    """Scores a run's network and keeps it if it is the best so far."""
 
-    def check(keeper: Keeper) -> float | None:
+    kind: Benchmark
+    held_out: LaneDataset | None
+    canvas_width: int | None
+    max_images: int | None
+    batch_size: int
+    num_workers: int
+    faults: list[str] = field(default_factory=list)
+
+    def __call__(self, keeper: Keeper) -> float | None:
         progress = keeper.progress
-        if held_out is None:
+        if self.held_out is None:
             keeper.save_network("best.safetensors")
             return None
-        lowest = kind.threshold if keeper.card.threshold is None else keeper.card.threshold
-        metric, decoder = kind.metric(canvas_width), LaneDecoder(threshold=lowest)
+        lowest = self.kind.threshold if keeper.card.threshold is None else keeper.card.threshold
+        metric, decoder = self.kind.metric(self.canvas_width), LaneDecoder(threshold=lowest)
         with keeper.network() as network:
             score = validate(
                 network,
-                held_out,
+                self.held_out,
                 metric,
                 keeper.card.view,
                 decoder,
-                batch_size=batch_size,
-                num_workers=num_workers,
-                max_images=max_images,
-                faults=faults,
+                batch_size=self.batch_size,
+                num_workers=self.num_workers,
+                max_images=self.max_images,
+                faults=self.faults,
             ).value
         if progress.best_score is None or score > progress.best_score:
             progress.best_score, progress.best_step = score, progress.step
             keeper.save_network("best.safetensors", val_score=score)
         return score
-
-    return check
