@@ -141,7 +141,6 @@ def train(
         init_weights: start from this file (or the word shipped: the package's weights), even of another lane count.
         configuration: the complete configuration as YAML text, written beside the checkpoints.
     """
-    numbers = {"seed": seed, "batch_size": batch_size, "accumulate": accumulate}
     check_settings(model, view, batch_size=batch_size, accumulate=accumulate, clip_norm=clip_norm)
     kind = find_benchmark(benchmark)
     own = kind.dataset(root, train_split, model.num_lanes)
@@ -151,15 +150,14 @@ def train(
     fabric = launch(runtime)
     learner, ema = _learner(fabric, model, loss or LaneLoss(), distillation, ema_decay)
     plain = optimizer([p for p in learner.parameters() if p.requires_grad])
-    settings = run_settings(fabric, learner, plain, schedule, data, **numbers)
+    settings = run_settings(fabric, learner, plain, schedule, data, seed, batch_size=batch_size, accumulate=accumulate)
     progress = _resumed(fabric, out, learner, plain, ema, settings) if resume else Progress()
     if fabric.is_global_zero:
         prepare_run_folder(out, configuration, resume=resume)
         print(origin, end="")
     wrapped, wrapped_optimizer = fabric.setup(learner, plain)
-    card = NetworkCard(
-        model.recipe, view, {"benchmark": benchmark, "seed": seed, "train_split": train_split}, threshold
-    )
+    history = {"benchmark": benchmark, "seed": seed, "train_split": train_split}
+    card = NetworkCard(model.recipe, view, history, threshold)
     keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
     check = _Validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers)
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)

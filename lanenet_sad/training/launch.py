@@ -53,8 +53,8 @@ def run_settings(
     optimizer: Optimizer,
     schedule: Schedule,
     data: SampleSet,
-    *,
     seed: int,
+    *,
     batch_size: int,
     accumulate: int,
 ) -> dict[str, Any]:
