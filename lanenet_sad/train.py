@@ -25,7 +25,7 @@ from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.inference.predictor import shipped_weights
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses.lane_loss import LaneLoss
-from lanenet_sad.models.interface import EncoderSpec
+from lanenet_sad.models.interface import NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.weights import NetworkCard, start_from
 from lanenet_sad.postprocess.decode import LaneDecoder
@@ -90,7 +90,7 @@ def train(
     model: LaneNet,
     view: InputView,
     loss: LaneLoss | None = None,
-    distillation: Sequence[Callable[[EncoderSpec], DistillationMethod]] = (),
+    distillation: Sequence[Callable[[NetworkSpec], DistillationMethod]] = (),
     optimizer: Callable[[Iterable[Tensor]], Optimizer] = torch.optim.SGD,
     schedule: Schedule = Schedule(),  # noqa: B008 - frozen
     augmentation: Callable[[InputView], TrainTransform] = TrainTransform,
@@ -120,7 +120,7 @@ def train(
         model: the network to train.
         view: input size and the part of a picture that the network sees.
         loss: the task loss; null: cross-entropy + 0.1 IoU + 0.1 existence.
-        distillation: methods to add, each called with the encoder's spec.
+        distillation: methods to add, each called with the network's spec.
         optimizer: called with the parameters.
         schedule: learning rate over steps, start and ramp of distillation.
         augmentation: called with the view.
@@ -169,11 +169,11 @@ def _learner(
     fabric: Fabric,
     model: LaneNet,
     loss: LaneLoss,
-    distillation: Sequence[Callable[[EncoderSpec], DistillationMethod]],
+    distillation: Sequence[Callable[[NetworkSpec], DistillationMethod]],
     ema_decay: float | None,
 ) -> tuple[Learner, WeightAverage | None]:
     """Model, loss and methods on the run's device, and the average of the model's weights."""
-    learner = Learner(model, loss, [method(model.encoder.spec) for method in distillation])
+    learner = Learner(model, loss, [method(model.spec) for method in distillation])
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return learner, WeightAverage(model, ema_decay) if ema_decay else None
 

@@ -28,14 +28,26 @@ class DistillationMethod(nn.Module, ABC):
     has_label_losses: bool = False
 
     @abstractmethod
-    def forward(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, Tensor]:
+    def forward(
+        self, images: Tensor, output: LaneNetOutput, targets: LaneTargets, *, imitate: bool = True
+    ) -> dict[str, Tensor]:
         """Named scalars, already weighted, to be added to the task loss.
 
         Args:
             images: (B, 3, H, W), what the network was given.
             output: what it returned, with its graph.
             targets: the labels.
+            imitate: compute the losses named in `imitation`; False before the schedule's start. A method without
+                label losses is not called then.
         """
+
+    def extend_batch(self, images: Tensor, targets: LaneTargets) -> tuple[Tensor, LaneTargets]:
+        """What the network shall see instead of a batch, such as each image a second time, augmented.
+
+        Called before the network, in the order of the methods, from step 0 on; all losses, those of the task too, are
+        taken on what comes back.
+        """
+        return images, targets
 
     def diagnostics(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, float]:
         """Named numbers for the log that tell whether the method is alive; never part of a loss."""

@@ -108,7 +108,9 @@ class SelfAttentionDistillation(DistillationMethod):
         self.imitation = frozenset(f"sad_{suffix}" for suffix in self._suffixes())
         self._warn_without_effect(encoder)
 
-    def forward(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, Tensor]:
+    def forward(
+        self, images: Tensor, output: LaneNetOutput, targets: LaneTargets, *, imitate: bool = True
+    ) -> dict[str, Tensor]:
         """One weighted scalar for each path (or block, with the label as target).
 
         With activations as maps and blocks as targets only `output.features` is read; targets may be None.
@@ -118,7 +120,7 @@ class SelfAttentionDistillation(DistillationMethod):
                 mapping="gradient" and the output carries no graph.
         """
         self._check(output, targets)
-        distances = self._distances(images, output, targets)
+        distances = self._distances(images, output, targets) if imitate else {}
         return {f"sad_{suffix}": self.weight * distance for suffix, distance in distances.items()}
 
     def _check(self, output: LaneNetOutput, targets: LaneTargets | None) -> None:

@@ -4,7 +4,7 @@ from lanenet_sad.models.builders import build_network, enet
 from lanenet_sad.models.decoder import Decoder
 from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import ExistenceHead
-from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneSample, LaneTargets
+from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneSample, LaneTargets, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet, check_input_size
 from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, normalize_image, normalize_images
 
@@ -20,6 +20,7 @@ __all__ = [
     "LaneNetOutput",
     "LaneSample",
     "LaneTargets",
+    "NetworkSpec",
     "build_network",
     "check_input_size",
     "enet",

@@ -29,3 +29,20 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, images: Tensor) -> Encoding:
         """Encodes (B, 3, H, W) normalised images; H and W are multiples of the largest stride."""
+
+    @abstractmethod
+    def cut_after(self, block: int) -> None:
+        """Takes away, in place, every layer that E1..E`block` do not need; `spec` and `forward` follow.
+
+        The names of the layers that stay are kept, so that weights still fit.
+        """
+
+
+def check_block(block: int, num_blocks: int) -> None:
+    """Refuses a block number that the encoder does not have.
+
+    Raises:
+        ValueError: Not 1 to `num_blocks`.
+    """
+    if not 1 <= block <= num_blocks:
+        raise ValueError(f"Encoder block {block}: the encoder has blocks 1 to {num_blocks}.")

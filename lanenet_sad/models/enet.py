@@ -7,7 +7,7 @@ only it gives the 0.98 M parameters that the SAD paper reports.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias, final
 
@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lanenet_sad.models.encoder import Encoder, Encoding
+from lanenet_sad.models.encoder import Encoder, Encoding, check_block
 from lanenet_sad.models.interface import EncoderSpec
 
 Activation: TypeAlias = Callable[[int], nn.Module]
@@ -199,13 +199,24 @@ class ENetEncoder(Encoder):
 
     def forward(self, images: Tensor) -> Encoding:
         """Encodes (B, 3, H, W) images; H and W are multiples of 8."""
-        initial = self.initial(images)  # (B, 16, H/2, W/2)
-        feature, indices1 = self.down1(initial)
-        stage1 = self.stage1(feature)  # (B, 64, H/4, W/4)
-        feature, indices2 = self.down2(stage1)
-        stage2 = self.stage2(feature)  # (B, 128, H/8, W/8)
-        stage3 = self.stage3(stage2)
-        return Encoding((initial, stage1, stage2, stage3), (indices1, indices2))
+        features = [self.initial(images)]  # (B, 16, H/2, W/2)
+        indices: list[Tensor] = []
+        if self.spec.num_blocks > 1:
+            feature, pooled1 = self.down1(features[-1])
+            features.append(self.stage1(feature))  # (B, 64, H/4, W/4)
+            indices.append(pooled1)
+        if self.spec.num_blocks > 2:
+            feature, pooled2 = self.down2(features[-1])
+            features.append(self.stage2(feature))  # (B, 128, H/8, W/8)
+            indices.append(pooled2)
+        if self.spec.num_blocks > 3:
+            features.append(self.stage3(features[-1]))
+        return Encoding(tuple(features), tuple(indices))
+
+    def cut_after(self, block: int) -> None:
+        """Keeps E1..E`block` alone."""
+        self.spec = _shortened(self.spec, block)
+        _remove(self, (("down1", "stage1"), ("down2", "stage2"), ("stage3",))[block - 1 :])
 
 
 @final
@@ -228,13 +239,30 @@ class SharedENetEncoder(Encoder):
 
     def forward(self, images: Tensor) -> Encoding:
         """Encodes (B, 3, H, W) images; H and W are multiples of 8."""
-        feature, indices1 = self.down1(self.initial(images))
-        block1 = self.stage1(feature)  # (B, 64, H/4, W/4)
-        feature, indices2 = self.down2(block1)
-        block2 = self.shared_stage(feature)  # (B, 128, H/8, W/8)
-        block3 = self.shared_stage(block2)
-        block4 = self.shared_stage(block3)
-        return Encoding((block1, block2, block3, block4), (indices1, indices2))
+        feature, pooled1 = self.down1(self.initial(images))
+        features, indices = [self.stage1(feature)], [pooled1]  # (B, 64, H/4, W/4)
+        if self.spec.num_blocks > 1:
+            feature, pooled2 = self.down2(features[-1])
+            indices.append(pooled2)
+            for _ in range(self.spec.num_blocks - 1):
+                feature = self.shared_stage(feature)  # (B, 128, H/8, W/8)
+                features.append(feature)
+        return Encoding(tuple(features), tuple(indices))
+
+    def cut_after(self, block: int) -> None:
+        """Keeps E1..E`block` alone; E2 to E4 share their weights, which go only with E2."""
+        self.spec = _shortened(self.spec, block)
+        _remove(self, [("down2", "shared_stage")] if block == 1 else [])
+
+
+def _shortened(spec: EncoderSpec, num_blocks: int) -> EncoderSpec:
+    check_block(num_blocks, spec.num_blocks)
+    return EncoderSpec(spec.channels[:num_blocks], spec.strides[:num_blocks])
+
+
+def _remove(encoder: nn.Module, stages: Iterable[tuple[str, ...]]) -> None:
+    for name in (name for stage in stages for name in stage if hasattr(encoder, name)):
+        delattr(encoder, name)
 
 
 def conv_unit(conv: nn.Module, layout: ENetLayout, activation: Activation) -> nn.Sequential:

@@ -67,3 +67,19 @@ class EncoderSpec:
     def num_blocks(self) -> int:
         """K, the number of encoder blocks."""
         return len(self.channels)
+
+
+@dataclass(frozen=True)
+class NetworkSpec(EncoderSpec):
+    """The shapes that a distillation method has to know of a whole network.
+
+    Attributes:
+        num_lanes: L, the lane slots.
+    """
+
+    num_lanes: int = 4
+
+    @property
+    def num_classes(self) -> int:
+        """L + 1: the lane slots and the background."""
+        return self.num_lanes + 1

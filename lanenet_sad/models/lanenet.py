@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from lanenet_sad.models.decoder import Decoder
 from lanenet_sad.models.encoder import Encoder
 from lanenet_sad.models.heads import ExistenceHead
-from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput
+from lanenet_sad.models.interface import LaneNetOutput, NetworkSpec
 
 
 @final
@@ -36,9 +36,9 @@ class LaneNet(nn.Module):
         self.recipe: dict[str, Any] = {}
 
     @property
-    def spec(self) -> EncoderSpec:
-        """Channels and strides of the features that `forward` returns."""
-        return self.encoder.spec
+    def spec(self) -> NetworkSpec:
+        """Channels and strides of the features that `forward` returns, and the lane slots."""
+        return NetworkSpec(self.encoder.spec.channels, self.encoder.spec.strides, self.num_lanes)
 
     def forward(self, images: Tensor) -> LaneNetOutput:
         """Predicts the lanes of (B, 3, H, W) normalised images.

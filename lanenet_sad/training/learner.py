@@ -53,16 +53,16 @@ class Learner(nn.Module):
             distillation_scale: factor on imitation losses; at 0 they are neither computed nor added.
             with_diagnostics: also find out whether distillation is alive (costs two more backward passes).
         """
+        for method in self.methods():
+            images, targets = method.extend_batch(images, targets)
         output: LaneNetOutput = self.network(images)
         distillation: dict[str, Tensor] = {}
         for method in self.methods():
             if distillation_scale == 0 and not method.has_label_losses:
                 continue
-            for name, value in method(images, output, targets).items():
-                if name not in method.imitation:
-                    distillation[name] = value
-                elif distillation_scale > 0:
-                    distillation[name] = value * distillation_scale
+            losses = method(images, output, targets, imitate=distillation_scale > 0)
+            waiting = {name: value * distillation_scale for name, value in losses.items() if name in method.imitation}
+            distillation.update(losses | waiting)
         task = self.loss(output, targets)
         if not with_diagnostics:
             return LearnerOutput(task, distillation, {})
