@@ -107,6 +107,18 @@ def finished_result(run: PlannedRun, folder: Path, branched_from: int) -> RunRes
     )
 
 
+def copy_first_part(metrics: Path, target: Path, last_step: int) -> None:
+    """Copy a run's figures up to a step, for a run that goes on from there."""
+    with metrics.open(newline="", encoding="utf-8") as file:
+        reader = csv.DictReader(file)
+        columns = list(reader.fieldnames or ())
+        kept = [line for line in reader if int(line["step"]) <= last_step]
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, columns)
+        writer.writeheader()
+        writer.writerows(kept)
+
+
 def current_commit() -> str:
     """The commit of the sources that run, with "+" behind it if they have been changed."""
 

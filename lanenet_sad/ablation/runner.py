@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from lanenet_sad.ablation.grid import PlannedRun
-from lanenet_sad.ablation.results import RunResult, add_result, finished_result, read_results
+from lanenet_sad.ablation.results import RunResult, add_result, copy_first_part, finished_result, read_results
 from lanenet_sad.lanes.files import replacing
 
 _IMITATION_ALONE = {"SelfAttentionDistillation"}
@@ -37,6 +37,7 @@ class GridRunner:
         results_path: CSV file of results; runs that stand in it are not done again.
         jobs: runs at once.
         report: called after each finished run.
+        command: what trains; gets the options of `lanenet-sad train`.
         faults: a sentence for each run that failed.
     """
 
@@ -45,6 +46,7 @@ class GridRunner:
     results_path: Path
     jobs: int = 1
     report: Callable[[], object] = lambda: None
+    command: tuple[str, ...] = (sys.executable, "-m", "lanenet_sad", "train")
     faults: list[str] = field(default_factory=list)
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
@@ -94,8 +96,7 @@ class GridRunner:
         print(f"{time.strftime('%H:%M')} {run.row}, seed {run.seed}: started", flush=True)
         log = self.runs_dir / f"{run.folder}.log"
         with log.open("ab") as output:
-            command = [sys.executable, "-m", "lanenet_sad", "train", *words]
-            child = subprocess.Popen(command, stdout=output, stderr=output, env=self._environment())
+            child = subprocess.Popen([*self.command, *words], stdout=output, stderr=output, env=self._environment())
             self._children.append(child)
             code = child.wait()
         result = finished_result(run, folder, origin)
@@ -120,7 +121,7 @@ class GridRunner:
         if not state.is_file():
             return 0
         folder.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(state.with_name("metrics.csv"), folder / "metrics.csv")
+        copy_first_part(state.with_name("metrics.csv"), folder / "metrics.csv", step)
         note.write_text(str(step), encoding="utf-8")
         with replacing(folder / "last.pt") as temporary:
             shutil.copyfile(state, temporary)
