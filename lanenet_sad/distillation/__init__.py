@@ -8,9 +8,13 @@ from lanenet_sad.distillation.attention_map import (
     resize_map,
 )
 from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.distillation.deep_supervision import DeepSupervision
+from lanenet_sad.distillation.own_teacher import BeYourOwnTeacher
 from lanenet_sad.distillation.self_attention import SelfAttentionDistillation
 
 __all__ = [
+    "BeYourOwnTeacher",
+    "DeepSupervision",
     "DistillationMethod",
     "SelfAttentionDistillation",
     "attention_map",
