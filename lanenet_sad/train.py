@@ -253,6 +253,8 @@ def _fit(run: _Run, loader: Iterable[Any], seed: int, *, show: bool) -> None:
             stops = any_rank(run.fabric, stop.requested)
             if validates or stops or progress.step % cadence.checkpoint_every == 0:
                 keeper.save_state()
+            if progress.step in cadence.keep_states:
+                keeper.save_state(f"state_{progress.step}.pt")
             if validates and not stops:
                 score = run.check(keeper)
                 values |= {} if score is None else {"val_score": score}

@@ -311,3 +311,25 @@ def test_the_command_line_trains_from_a_yaml_file_and_saves_it_whole(root, tmp_p
     again = f"--config {tmp_path / 'run' / 'config.yaml'} --out {tmp_path / 'again'}"
     assert run_verb("train", again.split()) == 0, capsys.readouterr().err
     assert_equal_weights(tmp_path / "run", tmp_path / "again")
+
+
+def test_a_run_may_go_on_from_anothers_state_where_distillation_has_not_acted(root, tmp_path):
+    schedule = Schedule(max_steps=6, distillation_start=4)
+    cadence = Cadence(log_every=2, checkpoint_every=3, keep_states=(2, 4))
+    run(root, tmp_path / "none", sad=False, schedule=schedule, cadence=cadence)
+    run(root, tmp_path / "sad", schedule=schedule)
+    for step in (2, 4):
+        branch = tmp_path / f"branch_{step}"
+        branch.mkdir()
+        (tmp_path / "none" / f"state_{step}.pt").rename(branch / "last.pt")
+        run(root, branch, schedule=schedule, resume=True)
+        assert_equal_weights(tmp_path / "sad", branch)
+    with pytest.raises(AssertionError):
+        assert_equal_weights(tmp_path / "sad", tmp_path / "none")
+
+
+def test_a_run_does_not_go_on_where_distillation_has_acted(root, tmp_path):
+    run(root, tmp_path / "none", sad=False, cadence=Cadence(keep_states=(5,)))
+    (tmp_path / "none" / "state_5.pt").rename(tmp_path / "none" / "last.pt")
+    with pytest.raises(ValueError, match="was trained with distillation"):
+        run(root, tmp_path / "none", resume=True)  # SAD acts from step 4

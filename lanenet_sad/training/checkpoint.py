@@ -85,7 +85,7 @@ def resume_checkpoint(
         )
     before = content["settings"]
     changed = [name for name, value in settings.items() if name in before and before[name] != value]
-    if changed:
+    if changed and not _not_yet_acted(changed, before, settings, content["progress"]["step"]):
         name = changed[0]
         raise ValueError(
             f"Resume: {path} was trained with {name} {before[name]}, not {settings[name]}; keep that "
@@ -103,6 +103,16 @@ def resume_checkpoint(
     except ValueError as error:
         raise ValueError(f"Resume: {path} was written by another optimizer set-up ({error}).") from error
     return Progress(**content["progress"]), content.get("precision", {})
+
+
+def _not_yet_acted(changed: list[str], before: dict[str, Any], now: dict[str, Any], step: int) -> bool:
+    """Whether two runs differ in nothing but distillation that acts in neither of them before `step`.
+
+    Up to there they are the same run, bit for bit. Methods with layers of their own act from step 0 on labels.
+    """
+    if not all(name.startswith("distillation") for name in changed):
+        return False
+    return step <= min(int(run.get("distillation_acts_from", 0)) for run in (before, now))
 
 
 def _fill(module: nn.Module, state: dict[str, Tensor], path: Path) -> None:

@@ -65,12 +65,12 @@ class Keeper:
                 card = replace(self.card, history=history)
                 save_weights(self.output_dir / name, network, card)
 
-    def save_state(self) -> None:
-        """Write `last.pt`, with everything that a resumed run needs."""
+    def save_state(self, name: str = "last.pt") -> None:
+        """Write everything that a resumed run needs; it looks for `last.pt`."""
         self._refuse_infinite(self.learner.network)
         if self.fabric.is_global_zero:
             save_checkpoint(
-                self.output_dir / "last.pt",
+                self.output_dir / name,
                 self.card,
                 self.learner,
                 getattr(self.optimizer, "optimizer", self.optimizer),

@@ -11,6 +11,7 @@ from lightning_fabric import Fabric
 from torch.optim import Optimizer
 
 from lanenet_sad.datasets.sampling import SampleSet
+from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.training.learner import Learner
 from lanenet_sad.training.options import Runtime
 from lanenet_sad.training.schedule import Schedule
@@ -63,9 +64,10 @@ def run_settings(
     Warns of distillation that never acts.
     """
     methods = [type(method).__name__ for method in learner.methods()]
-    if methods and schedule.start >= schedule.max_steps:
+    waiting = [type(method).__name__ for method in learner.methods() if method.imitation]
+    if waiting and schedule.start >= schedule.max_steps:
         warnings.warn(
-            f"Distillation ({', '.join(methods)}) starts at step {schedule.start}, and training ends at "
+            f"Distillation ({', '.join(waiting)}) starts at step {schedule.start}, and training ends at "
             f"{schedule.max_steps}: it never acts. Set schedule.distillation_start.",
             stacklevel=3,
         )
@@ -80,4 +82,15 @@ def run_settings(
         "max_steps": schedule.max_steps,
         "distillation": methods,
         "distillation_start": schedule.start,
+        "distillation_acts_from": _acts_from(learner, schedule),
     }
+
+
+def _acts_from(learner: Learner, schedule: Schedule) -> int:
+    """The first step at which a run differs from one without distillation."""
+    methods = list(learner.methods())
+    early = any(
+        method.has_label_losses or type(method).extend_batch is not DistillationMethod.extend_batch
+        for method in methods
+    )
+    return 0 if early else schedule.start if methods else schedule.max_steps

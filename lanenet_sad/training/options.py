@@ -17,15 +17,20 @@ class Cadence:
         validate_every: steps between validations.
         checkpoint_every: steps between writes of `last.pt`.
         max_val_images: validate on the first so many images only; null: on all.
+        keep_states: steps after which the whole state is kept as `state_<step>.pt` too. Renamed to `last.pt` in another
+            run's folder, it lets that run go on from there with distillation that has not acted before that step.
     """
 
     log_every: int = 50
     validate_every: int = 1000
     checkpoint_every: int = 1000
     max_val_images: int | None = None
+    keep_states: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        for name, value in vars(self).items():
+        object.__setattr__(self, "keep_states", tuple(self.keep_states))
+        for name in ("log_every", "validate_every", "checkpoint_every", "max_val_images"):
+            value = getattr(self, name)
             if value is not None and value < 1:
                 raise ValueError(f"Cadence {name}: expected at least 1, got {value}.")
 
