@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal, TypeAlias, final, get_args
+from typing import Literal, TypeAlias, final
 
 import torch
 import torch.nn.functional as F
@@ -13,8 +13,10 @@ from torch import Tensor, nn
 from lanenet_sad.distillation.attention_map import Reduction, attention_map, map_distance, normalize_map
 from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.distillation.bifpn import BiFPN, separable_unit
+from lanenet_sad.distillation.settings import check_choice, check_positive, check_weights
 from lanenet_sad.lanes.lane import IGNORE_INDEX
 from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
+from lanenet_sad.losses.soft_targets import soft_target_kl
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 
 HeadLevel: TypeAlias = Literal["finest", "deepest"]
@@ -89,20 +91,19 @@ class FeatureRefinement(DistillationMethod):
     ) -> None:
         super().__init__()
         self.blocks = _checked_blocks(blocks, network.num_blocks)
-        for name, value, choices in (
-            ("fusion", fusion, get_args(Fusion)),
-            ("head_level", head_level, get_args(HeadLevel)),
-            ("soft_pixels", soft_pixels, get_args(SoftPixels)),
-            ("reduction", reduction, get_args(Reduction)),
-        ):
-            _check(name, value, value in choices, " | ".join(choices))
-        _check("width", width, width == "double" or (isinstance(width, int) and width >= 1), "at least 1, or 'double'")
-        _check("num_layers", num_layers, num_layers >= 1, "at least 1")
-        _check("label_weight", label_weight, label_weight > 0, "more than 0, as nothing else trains the teacher")
-        _check("soft_weight", soft_weight, soft_weight >= 0, "0 or more")
-        _check("attention_weight", attention_weight, attention_weight >= 0, "0 or more")
-        _check("temperature", temperature, temperature > 0, "more than 0")
-        _check("background_weight", background_weight, background_weight >= 0, "0 or more")
+        owner = type(self).__name__
+        check_choice(owner, "fusion", fusion, Fusion)
+        check_choice(owner, "head_level", head_level, HeadLevel)
+        check_choice(owner, "soft_pixels", soft_pixels, SoftPixels)
+        check_choice(owner, "reduction", reduction, Reduction)
+        weights = {"soft_weight": soft_weight, "attention_weight": attention_weight}
+        check_weights(owner, weights | {"background_weight": background_weight})
+        check_positive(owner, "label_weight", label_weight)  # nothing else trains the teacher
+        check_positive(owner, "temperature", temperature)
+        if width != "double" and not (isinstance(width, int) and width >= 1):
+            raise ValueError(f"{owner} width: expected at least 1, or 'double', got {width!r}.")
+        if num_layers < 1:
+            raise ValueError(f"{owner} num_layers: expected at least 1, got {num_layers}.")
         self.label_weight = label_weight
         self.soft_weight = soft_weight
         self.attention_weight = attention_weight
@@ -111,8 +112,8 @@ class FeatureRefinement(DistillationMethod):
         self.reduction: Reduction = reduction
         self.background_weight = background_weight
         self.detach_features = detach_features
-        weights = {"frskd_soft": soft_weight, "frskd_attention": attention_weight}
-        self.imitation = frozenset(name for name, weight in weights.items() if weight)
+        named = {"frskd_soft": soft_weight, "frskd_attention": attention_weight}
+        self.imitation = frozenset(name for name, weight in named.items() if weight)
         channels = [network.channels[block - 1] for block in self.blocks]
         pyramid = BiFPN(
             channels,
@@ -140,7 +141,7 @@ class FeatureRefinement(DistillationMethod):
         losses = {"frskd_label": self.label_weight * label}
         if imitate and self.soft_weight:
             valid = targets.lane_mask != IGNORE_INDEX if self.soft_pixels == "valid" else None
-            soft = _soft_target_kl(output.segmentation_logits, logits, self.temperature, valid)
+            soft = soft_target_kl(output.segmentation_logits, logits, self.temperature, valid)
             losses["frskd_soft"] = self.soft_weight * soft
         if imitate and self.attention_weight:
             distances = self._attention_distances(features, refined)
@@ -229,20 +230,6 @@ def _classifier(width: int, num_classes: int) -> nn.Sequential:
     return nn.Sequential(nn.ReLU(), separable_unit(width), nn.ReLU(inplace=True), last)
 
 
-def _soft_target_kl(
-    student_logits: Tensor, teacher_logits: Tensor, temperature: float, valid: Tensor | None = None
-) -> Tensor:
-    """T^2 * KL(teacher -> student), mean over the (valid) pixels; 0 if none is valid."""
-    student, teacher = (
-        (at_least_float32(logits) / temperature).log_softmax(dim=1)
-        for logits in (student_logits, teacher_logits.detach())
-    )
-    divergence = F.kl_div(student, teacher, reduction="none", log_target=True).sum(dim=1)  # (B, H, W)
-    if valid is None:
-        return temperature**2 * divergence.mean()
-    return temperature**2 * (divergence * valid).sum() / valid.sum().clamp(min=1)
-
-
 def _checked_blocks(blocks: Sequence[int], num_blocks: int) -> tuple[int, ...]:
     numbers = tuple(int(block) for block in blocks)
     missing = [block for block in numbers if not 1 <= block <= num_blocks]
@@ -253,8 +240,3 @@ def _checked_blocks(blocks: Sequence[int], num_blocks: int) -> tuple[int, ...]:
     if len(numbers) < 2 or list(numbers) != sorted(set(numbers)):
         raise ValueError(f"FeatureRefinement blocks: expected two or more, shallow to deep, got {numbers}.")
     return numbers
-
-
-def _check(name: str, value: object, fits: bool, expected: str) -> None:
-    if not fits:
-        raise ValueError(f"FeatureRefinement {name}: expected {expected}, got {value!r}.")
