@@ -83,11 +83,13 @@ class ExitHead(nn.Module):
         if width < 1:
             raise ValueError(f"Exit {block}: expected a width of at least 1, got {width}.")
         self.block, self.width = block, width
-        channels = spec.channels[block - 1]
-        self.decoder = ExitDecoder(channels, spec.num_classes, stride=spec.strides[block - 1], width=width)
+        channels, stride = spec.channels[block - 1], spec.strides[block - 1]
+        self.decoder = ExitDecoder(channels, spec.num_classes, stride=stride, width=width)
         # It reads the block, not the bottleneck, so that a truncated network computes the bottleneck once.
         classify = nn.Sequential(
-            *_normalized(nn.Conv2d(channels, 32, 1, bias=False)), nn.Conv2d(32, spec.num_classes, 1)
+            nn.AvgPool2d(max(1, 8 // stride)),  # lane slots are found at 1/8; more would cost and not tell more
+            *_normalized(nn.Conv2d(channels, 32, 1, bias=False)),
+            nn.Conv2d(32, spec.num_classes, 1),
         )
         self.existence_head = PooledExistenceHead(classify, num_lanes=spec.num_lanes)
 
