@@ -17,12 +17,12 @@ class DistillationMethod(nn.Module, ABC):
     A final subclass owns the extra layers it needs; they are trained with the network and left behind on export. The
     network knows nothing of it: a method reads what `LaneNetOutput` holds.
 
-    *When* imitation acts is the schedule's business. A method without label losses is not called while the schedule's
-    scale is 0, and costs nothing; later the caller multiplies the losses named in `imitation` by the scale.
+    *When* imitation acts is the schedule's business. A method all of whose losses wait for it is not called while the
+    schedule's scale is 0, and costs nothing; later the caller multiplies the losses named in `imitation` by the scale.
 
     Attributes:
-        imitation: names of the losses that wait for the schedule. Losses on labels are not among them: they act from
-            step 0.
+        imitation: names of the losses that wait for the schedule. Losses on labels, and on what a trained teacher says,
+            are not among them: they act from step 0.
         has_label_losses: whether there are such losses, so that the method must be called from step 0.
     """
 
@@ -40,7 +40,7 @@ class DistillationMethod(nn.Module, ABC):
             output: what it returned, with its graph.
             targets: the labels.
             imitate: compute the losses named in `imitation`; False before the schedule's start. A method without
-                label losses is not called then.
+                `has_label_losses` is not called then.
         """
 
     def extend_batch(self, images: Tensor, targets: LaneTargets) -> tuple[Tensor, LaneTargets]:

@@ -64,9 +64,10 @@ def run_settings(
     Warns of distillation that never acts.
     """
     methods = [type(method).__name__ for method in learner.methods()]
-    if methods and schedule.start >= schedule.max_steps:
+    waiting = [type(method).__name__ for method in learner.methods() if method.imitation]
+    if waiting and schedule.start >= schedule.max_steps:
         warnings.warn(
-            f"Distillation ({', '.join(methods)}) starts at step {schedule.start}, and training ends at "
+            f"Distillation ({', '.join(waiting)}) starts at step {schedule.start}, and training ends at "
             f"{schedule.max_steps}: it never acts. Set schedule.distillation_start.",
             stacklevel=3,
         )
