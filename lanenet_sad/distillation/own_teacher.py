@@ -57,6 +57,8 @@ class BeYourOwnTeacher(DistillationMethod):
         pixels: which pixels the soft targets count: most are background, so "lane_weighted" counts each 1 + the
             teacher's probability of a lane; "lane_band" only those near a labelled lane; "all" counts them alike.
         band_radius: of "lane_band", in pixels.
+        soft_stride: the soft targets are compared at every so many-th pixel of every so many-th row. An exit's logits
+            are smooth from one pixel to the next, so 2 saves three quarters of the cost and hardly any information.
         background_weight: of class 0 in the exits' cross-entropy.
         existence_weight: of an exit's existence loss beside its segmentation loss.
         width: channels of an exit's bottleneck.
@@ -79,6 +81,7 @@ class BeYourOwnTeacher(DistillationMethod):
         soft_loss: SoftLoss = "kl",
         pixels: Pixels = "lane_weighted",
         band_radius: int = 8,
+        soft_stride: int = 2,
         background_weight: float = 0.4,
         existence_weight: float = 0.1,
         width: int = 64,
@@ -90,6 +93,8 @@ class BeYourOwnTeacher(DistillationMethod):
             raise ValueError(f"BeYourOwnTeacher pixels: expected lane_weighted | lane_band | all, got {pixels!r}.")
         if not 0 <= soft_weight <= 1:
             raise ValueError(f"BeYourOwnTeacher soft_weight: expected a share from 0 to 1, got {soft_weight}.")
+        if soft_stride < 1:
+            raise ValueError(f"BeYourOwnTeacher soft_stride: expected at least 1, got {soft_stride}.")
         if temperature <= 0:
             raise ValueError(f"BeYourOwnTeacher temperature: expected more than 0, got {temperature}.")
         check_not_negative("BeYourOwnTeacher", weight=weight, hint_weight=hint_weight, band_radius=band_radius)
@@ -99,7 +104,7 @@ class BeYourOwnTeacher(DistillationMethod):
         self.temperature = temperature
         self.soft_loss: SoftLoss = soft_loss
         self.pixels: Pixels = pixels
-        self.band_radius = band_radius
+        self.band_radius, self.soft_stride = band_radius, soft_stride
         self.background_weight, self.existence_weight = background_weight, existence_weight
         self.heads = nn.ModuleDict({str(block): ExitHead(network, block, width=width) for block in self.blocks})
         self.imitation = frozenset(f"byot_{kind}_{block}" for kind in ("soft", "hint") for block in self.blocks)
@@ -133,7 +138,10 @@ class BeYourOwnTeacher(DistillationMethod):
 
     def _soft_loss(self, found: ExitOutput, output: LaneNetOutput, pixel_weight: Tensor) -> Tensor:
         loss = soft_target_kl if self.soft_loss == "kl" else soft_target_cross_entropy
-        value = loss(found.segmentation_logits, output.segmentation_logits, self.temperature, pixel_weight=pixel_weight)
+        student, teacher = (
+            each.segmentation_logits[..., :: self.soft_stride, :: self.soft_stride] for each in (found, output)
+        )
+        value = loss(student, teacher, self.temperature, pixel_weight=pixel_weight)
         return self.weight * self.soft_weight * value
 
     def _hint(self, found: ExitOutput, target: Tensor) -> Tensor:
@@ -145,13 +153,14 @@ class BeYourOwnTeacher(DistillationMethod):
 
     @torch.no_grad()
     def _pixel_weight(self, output: LaneNetOutput, targets: LaneTargets) -> Tensor:
-        """(B, H, W), 0 at ignored pixels."""
-        mask = targets.lane_mask
-        valid = (mask != IGNORE_INDEX).to(at_least_float32(output.segmentation_logits).dtype)
+        """Of the pixels compared, (B, H', W'); 0 at ignored ones."""
+        step, mask = self.soft_stride, targets.lane_mask
+        logits = at_least_float32(output.segmentation_logits[..., ::step, ::step])
+        valid = (mask != IGNORE_INDEX)[..., ::step, ::step].to(logits.dtype)
         if self.pixels == "lane_weighted":
-            background = torch.softmax(at_least_float32(output.segmentation_logits), dim=1)[:, 0]
-            return valid * (2 - background)
+            return valid * (2 - torch.softmax(logits, dim=1)[:, 0])
         if self.pixels == "lane_band":
-            lanes = valid * (mask > 0)
-            return valid * F.max_pool2d(lanes[:, None], 2 * self.band_radius + 1, 1, self.band_radius)[:, 0]
+            lanes = ((mask > 0) & (mask != IGNORE_INDEX)).to(logits.dtype)[:, None]
+            band = F.max_pool2d(lanes, 2 * self.band_radius + 1, 1, self.band_radius)[:, 0]
+            return valid * band[..., ::step, ::step]
         return valid

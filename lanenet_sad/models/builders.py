@@ -9,11 +9,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final, Literal
 
+import torch
 from torch import nn
 
 from lanenet_sad.models.decoder import ENetDecoder
 from lanenet_sad.models.encoder import Encoder
 from lanenet_sad.models.enet import LAYOUTS, ENetEncoder, ENetLayout, LayoutName, SharedENetEncoder
+from lanenet_sad.models.exits import ExitHead, exit_recipe
 from lanenet_sad.models.heads import (
     FIXED_CHANNELS,
     ExistenceHead,
@@ -83,7 +85,35 @@ def enet(
     return network
 
 
-BUILDERS: Final[Mapping[str, Callable[..., LaneNet]]] = {"enet": enet}
+def truncated(*, network: Mapping[str, Any], block: int, width: int = 64) -> LaneNet:
+    """Builds a network as far as an exit; the layers behind it get no memory.
+
+    Args:
+        network: the recipe of the whole network.
+        block: 1-based, behind which the exit is.
+        width: channels of the exit's bottleneck.
+
+    Raises:
+        ValueError: the recipe is wrong, or there is no such block.
+    """
+    with torch.device("meta"):
+        whole = build_network(network)
+    head = ExitHead(whole.spec, block, width=width)
+    encoder = whole.encoder
+    encoder.cut_after(block)
+    encoder.to_empty(device=torch.get_default_device())
+    for module in encoder.modules():
+        if callable(reset := getattr(module, "reset_parameters", None)):
+            reset()
+    encoder.apply(_initialize)
+    shortened = LaneNet(
+        encoder=encoder, decoder=head.decoder, existence_head=head.existence_head, num_lanes=whole.num_lanes
+    )
+    shortened.recipe = exit_recipe(network, block, width)
+    return shortened
+
+
+BUILDERS: Final[Mapping[str, Callable[..., LaneNet]]] = {"enet": enet, "exit": truncated}
 """The functions that a recipe may name."""
 
 

@@ -18,7 +18,9 @@ SPEC = NetworkSpec(channels=(6, 8, 8, 8), strides=(2, 4, 4, 8), num_lanes=4)
 METHODS = [
     pytest.param(BeYourOwnTeacher, {}, id="byot"),
     pytest.param(BeYourOwnTeacher, {"blocks": (1, 2, 4), "pixels": "lane_band"}, id="byot-band"),
-    pytest.param(BeYourOwnTeacher, {"soft_loss": "cross_entropy", "pixels": "all"}, id="byot-cross-entropy"),
+    pytest.param(
+        BeYourOwnTeacher, {"soft_loss": "cross_entropy", "pixels": "all", "soft_stride": 1}, id="byot-cross-entropy"
+    ),
     pytest.param(DeepSupervision, {}, id="exit"),
     pytest.param(DeepSupervision, {"head": "attention", "blocks": (2, 4)}, id="attention"),
     pytest.param(DeepSupervision, {"wait_for_schedule": True}, id="late"),
@@ -115,11 +117,10 @@ def test_imitation_is_not_computed_before_its_start(monkeypatch):
         run(method, output)
 
 
-@pytest.mark.parametrize("soft_loss", ["kl", "cross_entropy"])
-def test_values_of_every_term(soft_loss):
-    method = BeYourOwnTeacher(
-        SPEC, blocks=(2,), weight=0.5, soft_weight=0.3, temperature=2.0, hint_weight=0.7, soft_loss=soft_loss
-    ).eval()
+@pytest.mark.parametrize(("soft_loss", "step"), [("kl", 1), ("kl", 2), ("cross_entropy", 3)])
+def test_values_of_every_term(soft_loss, step):
+    options = {"soft_weight": 0.3, "temperature": 2.0, "hint_weight": 0.7, "soft_loss": soft_loss, "soft_stride": step}
+    method = BeYourOwnTeacher(SPEC, blocks=(2,), weight=0.5, **options).eval()
     output, targets = make_output(SPEC), make_targets()
     targets.lane_mask[0, :3] = IGNORE_INDEX
     losses, found = run(method, output, targets), method.exits()[2](output.features)
@@ -130,7 +131,9 @@ def test_values_of_every_term(soft_loss):
     soft = soft_target_kl if soft_loss == "kl" else soft_target_cross_entropy
     lane_probs = output.segmentation_logits.softmax(dim=1)[:, 1:].sum(dim=1).detach()
     valid = targets.lane_mask != IGNORE_INDEX
-    expected = soft(found.segmentation_logits, output.segmentation_logits, 2.0, valid, 1 + lane_probs)
+    everywhere = (found.segmentation_logits, output.segmentation_logits, valid, 1 + lane_probs)
+    student, teacher, valid, weight = (each[..., ::step, ::step] for each in everywhere)
+    expected = soft(student, teacher, 2.0, valid, weight)
     torch.testing.assert_close(losses["byot_soft_2"], 0.5 * 0.3 * expected)
     deepest = torch.nn.functional.interpolate(
         attention_map(output.features[3])[:, None], size=(4, 8), mode="bilinear", align_corners=False
@@ -159,18 +162,23 @@ def test_no_hint_where_the_attention_is_the_same():
     assert float(run(method, same)["byot_hint_4"].detach()) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_lane_band_is_what_lies_within_a_radius_of_a_lane():
+@pytest.mark.parametrize("step", [1, 2])
+def test_the_lane_band_is_what_lies_within_a_radius_of_a_lane(step):
     targets = make_targets()
     targets.lane_mask[:] = 0
     targets.lane_mask[0, 5, 10] = 2
     targets.lane_mask[0, 6, 10] = IGNORE_INDEX
     output = make_output(SPEC)
-    method = BeYourOwnTeacher(SPEC, blocks=(2,), pixels="lane_band", band_radius=2, soft_weight=1.0).eval()
+    method = BeYourOwnTeacher(
+        SPEC, blocks=(2,), pixels="lane_band", band_radius=2, soft_weight=1.0, soft_stride=step
+    ).eval()
     band = torch.zeros(2, 16, 32, dtype=torch.bool)
     band[0, 3:8, 8:13] = True
     band[0, 6, 10] = False
     found = method.exits()[2](output.features)
-    expected = soft_target_kl(found.segmentation_logits, output.segmentation_logits, 3.0, band)
+    everywhere = (found.segmentation_logits, output.segmentation_logits, band)
+    student, teacher, valid = (each[..., ::step, ::step] for each in everywhere)
+    expected = soft_target_kl(student, teacher, 3.0, valid)
     torch.testing.assert_close(run(method, output, targets)["byot_soft_2"], expected)
 
 
@@ -214,6 +222,7 @@ def test_settings_that_make_no_sense_are_refused(kind, options, message):
     [
         (BeYourOwnTeacher, {"soft_weight": 1.1}, "soft_weight: expected a share from 0 to 1, got 1.1"),
         (BeYourOwnTeacher, {"temperature": 0.0}, "temperature: expected more than 0, got 0.0"),
+        (BeYourOwnTeacher, {"soft_stride": 0}, "soft_stride: expected at least 1, got 0"),
         (BeYourOwnTeacher, {"hint_weight": -1.0}, "hint_weight: expected 0 or more, got -1.0"),
         (BeYourOwnTeacher, {"soft_loss": "js"}, r"soft_loss: expected kl \| cross_entropy, got 'js'"),
         (BeYourOwnTeacher, {"pixels": "few"}, r"pixels: expected lane_weighted \| lane_band \| all, got 'few'"),
