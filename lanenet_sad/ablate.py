@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanenet_sad.ablation.grid import find_grid, read_grid
+from lanenet_sad.ablation.grid import PlannedRun, find_grid, read_grid
 from lanenet_sad.ablation.report import RowSummary, summarize, write_report
 from lanenet_sad.ablation.results import read_results
 from lanenet_sad.ablation.runner import GridRunner
+from lanenet_sad.command_line import build_parser, instantiate
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,7 @@ def ablate(
     imitation alone share the part before its start with the baseline's run of the same seed.
 
     Args:
-        grid: a YAML file, or the name of a shipped grid: methods, paths, starts, supervision, maps, gradients.
+        grid: a YAML file, or the name of a shipped grid: methods, paths, starts, supervision, maps, normalization.
         root: the benchmark's folder, as for `train`.
         out: folder for `report.md`, `report.html` and `report.csv`.
         runs: folder for the runs themselves; default: `runs` in `out`.
@@ -69,6 +71,8 @@ def ablate(
     def report() -> tuple[Path, ...]:
         return write_report(out, table, read_results(results_path), command)
 
+    if not report_only:
+        check_rows(table.runs(), root)
     runner = GridRunner(root, runs_dir, results_path, jobs, report=report)
     if not report_only:
         runner.do(table.runs(), table.baseline)
@@ -77,6 +81,26 @@ def ablate(
     print(paths[0].read_text(encoding="utf-8").partition("Command:")[0].rstrip())
     print(f"\nwrote {', '.join(str(path) for path in paths)}")
     return Ablation(tuple(rows), paths, results_path, tuple(runner.faults))
+
+
+def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
+    """Read and build every row's experiment once, so that a fault in the last one is not found after days.
+
+    Raises:
+        ValueError: names the row and says what is wrong with it.
+    """
+    from lanenet_sad.train import train
+
+    parser = build_parser("train", train)
+    rows = {run.row: run for run in reversed(runs) if not run.missing}
+    for name, run in rows.items():
+        try:
+            settings = {**run.configuration, "root": str(root), "out": "."}
+            parts = instantiate(parser, parser.parse_object(settings), train)
+            for method in parts["distillation"]:
+                method(parts["model"].spec)
+        except (ValueError, OSError, ArgumentError) as error:
+            raise ValueError(f"Row {name!r} of the grid: {error}") from error
 
 
 def _named(values: Sequence[str]) -> dict[str, str]:

@@ -26,7 +26,9 @@ def distance_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for less than two rows.
     """
-    return F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher)) if len(student) else _zero(student)
+    return (
+        F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher)) if len(student) else _zero(student)
+    )
 
 
 def angle_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:

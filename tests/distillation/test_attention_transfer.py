@@ -187,5 +187,3 @@ def test_the_student_comes_to_attend_as_its_teacher(weights):
         losses[-1].backward()
         optimizer.step()
     assert losses[-1].detach() < 0.5 * losses[0].detach()
-
-
