@@ -19,7 +19,6 @@ import argparse
 import json
 import os
 import platform
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,8 @@ from torch import Tensor
 
 from lanenet_sad.distillation import (
     AttentionTransfer,
+    BeYourOwnTeacher,
+    DeepSupervision,
     DistillationMethod,
     FeatureRefinement,
     KnowledgeDistillation,
@@ -49,6 +50,8 @@ from lanenet_sad.training.learner import Learner
 
 METHODS: dict[str, Callable[[NetworkSpec, Path], DistillationMethod]] = {
     "SAD": lambda spec, teacher: SelfAttentionDistillation(spec),
+    "deep supervision": lambda spec, teacher: DeepSupervision(spec),
+    "BYOT": lambda spec, teacher: BeYourOwnTeacher(spec),
     "FRSKD": lambda spec, teacher: FeatureRefinement(spec),
     "attention transfer": lambda spec, teacher: AttentionTransfer(spec, teacher_weights=teacher),
     "KD": lambda spec, teacher: KnowledgeDistillation(spec, teacher_weights=teacher),
@@ -154,7 +157,9 @@ def three_steps(settings: argparse.Namespace, teacher: Path) -> int:
     step = Step(settings.only, encoder=settings.encoder, size=settings.size, batch=settings.batch, teacher=teacher)
     for _ in range(3):
         step()
-    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # kilobytes on Linux
+    # Not `getrusage`, whose largest set is never below that of the process that started this one.
+    peak = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(peak.split()[1])
 
 
 def table(numbers: dict[str, dict[str, float]]) -> str:
