@@ -1,7 +1,7 @@
 """Lane networks and what goes into and comes out of them."""
 
-from lanenet_sad.models.builders import build_network, enet
-from lanenet_sad.models.decoder import Decoder
+from lanenet_sad.models.builders import build_network, enet, erfnet, resnet
+from lanenet_sad.models.decoder import CoarseDecoder, Decoder
 from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import ExistenceHead
 from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneSample, LaneTargets, NetworkSpec
@@ -11,6 +11,7 @@ from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, normalize_im
 __all__ = [
     "IMAGE_MEAN",
     "IMAGE_STD",
+    "CoarseDecoder",
     "Decoder",
     "Encoder",
     "EncoderSpec",
@@ -24,6 +25,8 @@ __all__ = [
     "build_network",
     "check_input_size",
     "enet",
+    "erfnet",
     "normalize_image",
     "normalize_images",
+    "resnet",
 ]

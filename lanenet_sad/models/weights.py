@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,13 @@ from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.slots import slot_origins
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import build_network
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file as load_checkpoint_file
 from lanenet_sad.models.lanenet import LaneNet
 
 FORMAT = "lanenet-sad weights 1"
 
 # Beginnings of the names of tensors that have a part for each lane slot.
-_SLOT_TENSORS = ("decoder.full.", "existence_head.")
+_SLOT_TENSORS = ("decoder.full.", "decoder.classify.", "decoder.output_conv.", "existence_head.")
 
 
 @dataclass(frozen=True)
@@ -195,24 +195,6 @@ def _read_checkpoint(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
     if not {"card", "network"} <= content.keys():
         raise ValueError(f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got other contents.")
     return _card(content["card"], path), content.get("ema") or content["network"]
-
-
-def load_checkpoint_file(path: Path) -> dict[str, Any]:
-    """A `.pt` file read with `weights_only=True`; a file that needs pickle is refused with a way out."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols; what it leads to is said below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a hostile or cut file makes the reader fail in any way
-        raise ValueError(
-            f"Weights {path}: the file is damaged, or it needs pickle, which can run any code and is not used here. "
-            f"If you trust it, load it in Python yourself and save its state_dict as .safetensors."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got a {type(content).__name__}."
-        )
-    return content
 
 
 def _card(text: str, path: Path) -> NetworkCard:
