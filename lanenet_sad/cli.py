@@ -33,6 +33,7 @@ VERBS = {
     "evaluate": "network -> lanes -> the official score of a benchmark",
     "predict": "draw and write the lanes of an image, a folder, a video or a camera",
     "attention": "draw the attention map of every encoder block",
+    "convert": "other programs' checkpoints -> weight files of ours",
     "demo": "the whole story in minutes on a CPU: synthesize, train, evaluate, predict, attention",
 }
 EXIT_FAULT = 2
