@@ -6,7 +6,13 @@ from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import ExistenceHead
 from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneSample, LaneTargets, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet, check_input_size
-from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, normalize_image, normalize_images
+from lanenet_sad.models.normalization import (
+    IMAGE_MEAN,
+    IMAGE_STD,
+    Normalization,
+    normalize_image,
+    normalize_images,
+)
 
 __all__ = [
     "IMAGE_MEAN",
@@ -22,6 +28,7 @@ __all__ = [
     "LaneSample",
     "LaneTargets",
     "NetworkSpec",
+    "Normalization",
     "build_network",
     "check_input_size",
     "enet",
