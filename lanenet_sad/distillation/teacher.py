@@ -120,7 +120,7 @@ def frozen_teacher(path: Path, student: NetworkSpec, holder: object) -> FrozenTe
 def loss_gradients(
     images: Tensor, output: LaneNetOutput, targets: LaneTargets, blocks: tuple[int, ...], *, trainable: bool
 ) -> dict[int, Tensor]:
-    """d L_seg / d features of some blocks (0: the images), per image, differentiable themselves if `trainable`."""
+    """Per image, d L_seg / d features of some blocks (0: the images), themselves differentiable if `trainable`."""
     # The loss is a mean over the batch; times B, an image's gradient is that of its own loss.
     loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask) * len(images)
     inputs = [output.features[block - 1] if block else images for block in blocks]

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from teacher_factories import make_batch, make_student, total, write_teacher
+from teacher_factories import kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, ViewConsistency, attention_map, map_distance, normalize_map
 from lanenet_sad.losses import LaneLoss, segmentation_cross_entropy
@@ -24,7 +24,9 @@ def golden(shared):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return write_teacher(tmp_path_factory.mktemp("teacher"))
+    path = write_teacher(tmp_path_factory.mktemp("teacher"))
+    with kept_teacher(path):
+        yield path
 
 
 def build(weights, **options):
@@ -187,5 +189,3 @@ def test_the_student_comes_to_attend_as_its_teacher(weights):
         losses[-1].backward()
         optimizer.step()
     assert losses[-1].detach() < 0.5 * losses[0].detach()
-
-
