@@ -125,15 +125,20 @@ def load_exits(path: Path, device: str | torch.device = "cpu") -> NetworkWithExi
     return NetworkWithExits(network.to(device).eval(), exits, card)
 
 
+def no_exits(path: Path) -> ValueError:
+    """What to raise where a file without exits is asked for one."""
+    return ValueError(
+        f"Weights {path}: there are no exits in this file; a run with BeYourOwnTeacher or DeepSupervision among its "
+        f"distillation methods trains some."
+    )
+
+
 def _at_exit(
     card: NetworkCard, tensors: dict[str, Tensor], block: int, path: Path
 ) -> tuple[NetworkCard, dict[str, Tensor]]:
     """Card and tensors of the network truncated at an exit."""
     if not card.exits:
-        raise ValueError(
-            f"Weights {path}: there are no exits in this file; a run with BeYourOwnTeacher or DeepSupervision among "
-            f"its distillation methods trains some."
-        )
+        raise no_exits(path)
     with torch.device("meta"):
         encoder = build_network(card.recipe).encoder
     if block not in card.exits:
