@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from lanenet_sad.ablation.grid import PlannedRun, find_grid, read_grid
+from lanenet_sad.ablation.grid import Grid, PlannedRun, find_grid, read_grid
 from lanenet_sad.ablation.report import RowSummary, summarize, write_report
 from lanenet_sad.ablation.results import read_results
 from lanenet_sad.ablation.runner import GridRunner
@@ -39,6 +39,7 @@ def ablate(
     runs: Path | None = None,
     results: Path | None = None,
     seeds: list[int] | None = None,
+    rows: list[str] | None = None,
     values: list[str] | None = None,
     jobs: int = 1,
     report_only: bool = False,
@@ -55,6 +56,7 @@ def ablate(
         runs: folder for the runs themselves; default: `runs` in `out`.
         results: CSV file of finished runs, shared by grids that have runs in common; default: `results.csv` in `runs`.
         seeds: instead of the grid's.
+        rows: run these alone, and the baseline; the report still lists the others.
         values: NAME=VALUE for each ${NAME} in the grid, such as teacher=runs/resnet34/best.safetensors.
         jobs: runs at once; each gets its share of the cores.
         report_only: run nothing, write the report of what is there.
@@ -71,16 +73,17 @@ def ablate(
     def report() -> tuple[Path, ...]:
         return write_report(out, table, read_results(results_path), command)
 
+    chosen = _chosen(table, rows)
     if not report_only:
-        check_rows(table.runs(), root)
+        check_rows(chosen, root)
     runner = GridRunner(root, runs_dir, results_path, jobs, report=report)
     if not report_only:
-        runner.do(table.runs(), table.baseline)
+        runner.do(chosen, table.baseline)
     paths = report()
-    rows = summarize(table, read_results(results_path))
+    summaries = summarize(table, read_results(results_path))
     print(paths[0].read_text(encoding="utf-8").partition("Command:")[0].rstrip())
     print(f"\nwrote {', '.join(str(path) for path in paths)}")
-    return Ablation(tuple(rows), paths, results_path, tuple(runner.faults))
+    return Ablation(tuple(summaries), paths, results_path, tuple(runner.faults))
 
 
 def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
@@ -101,6 +104,15 @@ def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
                 method(parts["model"].spec)
         except (ValueError, OSError, ArgumentError) as error:
             raise ValueError(f"Row {name!r} of the grid: {error}") from error
+
+
+def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:
+    """The runs of some rows and of the baseline; all with None."""
+    unknown = sorted(set(rows or ()) - set(grid.rows))
+    if unknown:
+        raise ValueError(f"rows: the grid has no row {unknown[0]!r}; it has {', '.join(grid.rows)}.")
+    wanted = set(grid.rows) if rows is None else {*rows, grid.baseline}
+    return [run for run in grid.runs() if run.row in wanted]
 
 
 def _named(values: Sequence[str]) -> dict[str, str]:

@@ -1,10 +1,13 @@
 """Teachers for tests: small networks that `load_weights` can build, and a student for them."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from factories import make_targets, write_weights
 
+from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher
 from lanenet_sad.models import LaneNetOutput, LaneTargets, enet
 from lanenet_sad.models.lanenet import LaneNet
 
@@ -14,6 +17,17 @@ SIZE = (32, 64)
 def write_teacher(folder: Path, *, num_lanes: int = 4, seed: int = 1) -> Path:
     """The weight file of an untrained ENet."""
     return write_weights(folder / f"teacher_{num_lanes}_{seed}.safetensors", num_lanes=num_lanes, seed=seed)
+
+
+class Passer:
+    """Asks for a teacher and does not stay."""
+
+
+@contextmanager
+def kept_teacher(path: Path) -> Iterator[FrozenTeacher]:
+    """The teacher of a file, so that it is read once for many tests; none of its holders."""
+    teacher = frozen_teacher(path, make_student().spec, holder=Passer())
+    yield teacher
 
 
 def make_student(seed: int = 0, dtype: torch.dtype = torch.float32) -> LaneNet:

@@ -64,8 +64,9 @@ def test_nothing_is_run_for_a_report(tmp_path, capsys):
         (["nonsense"], "no shipped grid has that name"),
         (["paths", "--values", "teacher"], "values: expected NAME=VALUE, got 'teacher'"),
         (["paths", "--jobs", "0"], "jobs: expected at least 1, got 0"),
+        (["starts", "--rows", "SAD"], "rows: the grid has no row 'SAD'; it has none, start 0, start 1/3"),
     ],
-    ids=["grid", "values", "jobs"],
+    ids=["grid", "values", "jobs", "rows"],
 )
 def test_bad_input_is_one_sentence(tmp_path, capsys, words, sentence):
     assert verb("ablate", [*words, "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2

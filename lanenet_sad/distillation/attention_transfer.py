@@ -27,6 +27,14 @@ Form: TypeAlias = Literal["code", "paper"]
 
 _PAIRS: Final = ((2, 2), (3, 3), (4, 4))
 _INPUT: Final = ((0, 0),)
+_WEIGHTS: Final[dict[tuple[Mode, Form], float]] = {
+    ("activation", "code"): 1000.0,
+    ("activation", "paper"): 0.1,
+    ("gradient", "code"): 10.0,
+    ("gradient", "paper"): 10.0,
+    ("input_gradient", "code"): 1000.0,
+    ("input_gradient", "paper"): 1.0,
+}
 
 
 @final
@@ -56,7 +64,9 @@ class AttentionTransfer(DistillationMethod):
         network: channels, strides and lane slots of the student, `network.spec`.
         teacher_weights: file of a trained network with as many lane slots; its blocks may differ.
         pairs: (student block, teacher block), 1-based; not used with mode="input_gradient".
-        weight: of each pair; null: 1000 for the code's form, and 0.1 (activations) or 1 (gradients) for the paper's.
+        weight: of each pair; null: 1000 for activations as the code has it, otherwise what moves a lane network by
+            about as much (for the code's and the paper's form: 1000 and 0.1 for activations, 10 and 10 for gradients,
+            1000 and 1 for input gradients).
         mode: see above.
         form: see above.
         power: p; null: 2 for activations, 1 for gradients.
@@ -90,7 +100,7 @@ class AttentionTransfer(DistillationMethod):
         self.form: Form = form
         self.power = (2.0 if mode == "activation" else 1.0) if power is None else power
         check_positive(name, "power", self.power)
-        self.weight = self._default_weight() if weight is None else weight
+        self.weight = _WEIGHTS[mode, form] if weight is None else weight
         check_weights(name, {"weight": self.weight})
         self.align_corners = align_corners
         self.teacher = frozen_teacher(teacher_weights, network, holder=self)
@@ -136,7 +146,7 @@ class AttentionTransfer(DistillationMethod):
     def _maps(
         self, images: Tensor, output: LaneNetOutput, targets: LaneTargets
     ) -> tuple[dict[int, Tensor], dict[int, Tensor]]:
-        """Raw maps (B, H_k, W_k) of the student's and the teacher's blocks; gradients in the image stay (B, 3, H, W)."""
+        """Raw maps (B, H_k, W_k) of both networks' blocks; the paper's gradients in the image stay (B, 3, H, W)."""
         students, teachers = (tuple(sorted(set(blocks))) for blocks in zip(*self.pairs, strict=True))
         if self.mode == "activation":
             seen = self.teacher(images).features
@@ -165,11 +175,6 @@ class AttentionTransfer(DistillationMethod):
             return map_distance(student, teacher, "mean")
         norms: Tensor = torch.linalg.vector_norm((student - teacher).flatten(1), dim=1)
         return norms.mean() / 2
-
-    def _default_weight(self) -> float:
-        if self.form == "code":
-            return 1000.0
-        return 0.1 if self.mode == "activation" else 1.0
 
     def _check_graph(self, images: Tensor, output: LaneNetOutput) -> None:
         inputs = images.requires_grad or self.mode != "input_gradient"

@@ -21,8 +21,9 @@ class KnowledgeDistillation(DistillationMethod):
 
     L = L_task + kd_weight T^2 KL(teacher || student), both softened by the temperature T, over the labelled pixels.
     The paper's form is a T^2 KL + (1 - a) CE; the task loss keeps its weight here, so a is kd_weight / (1 + kd_weight)
-    and the whole is 1 + kd_weight times larger. (The attention-transfer code has a = 0.9, T = 4 for classification;
-    torchdistill's alpha multiplies the *cross-entropy*, hence the unmistakable name.)
+    and the whole is 1 + kd_weight times larger. (The attention-transfer code has a = 0.9, T = 4, for classification.
+    With that, little would be left of a lane network's task. torchdistill's alpha multiplies the *cross-entropy*, hence
+    the unmistakable name.)
 
     More than nine pixels in ten are background, so each pixel counts 1 + lane_emphasis * the teacher's probability of
     a lane there.
@@ -48,7 +49,7 @@ class KnowledgeDistillation(DistillationMethod):
         teacher_weights: Path,
         kd_weight: float = 1.0,
         existence_weight: float = 0.0,
-        temperature: float = 4.0,
+        temperature: float = 2.0,
         lane_emphasis: float = 1.0,
         wait_for_schedule: bool = False,
     ) -> None:

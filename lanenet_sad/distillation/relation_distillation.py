@@ -53,7 +53,8 @@ class RelationDistillation(DistillationMethod):
         distance_weight: of RKD-D.
         angle_weight: of RKD-A.
         similarity_weight: of SP.
-        flow_weight: of FSP.
+        flow_weight: of FSP. It is not normalised and grows with the fourth power of the activations: for ENet start
+            with 1e-5.
         flow_blocks: (shallow, deep), the same blocks in student and teacher; the shallow one is averaged down to the
             deep one's size.
         margin: by how many pixels of the block a lane's region is widened on each side.
@@ -71,7 +72,7 @@ class RelationDistillation(DistillationMethod):
         *,
         teacher_weights: Path,
         pairs: Sequence[tuple[int, int]] = ((4, 4),),
-        weight: float = 1.0,
+        weight: float = 0.1,
         distance_weight: float = 1.0,
         angle_weight: float = 2.0,
         similarity_weight: float = 0.0,

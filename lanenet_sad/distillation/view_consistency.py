@@ -16,24 +16,24 @@ from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 
 @final
 class ViewConsistency(DistillationMethod):
-    """Self-distillation by data distortion, after Xu and Liu 2019 (arXiv:1905.05902), for lanes. Names: "view" and more.
+    """Self-distillation by data distortion, after Xu and Liu 2019 (doi:10.1609/aaai.v33i01.33015565).
 
     The network sees each image of a batch a second time: in a mirror, and with other brightness, contrast and noise.
     Both views have labels and train the network from step 0. After the schedule's start, the prediction for the second
     view, turned back and with its lane slots back in place, also learns from the prediction for the first:
     T^2 KL per labelled pixel, counting 1 + lane_emphasis * the teaching view's probability of a lane.
 
-    The teaching view gets no gradient. The paper compares the two views' global features (by MMD) and their
-    classifications (by KL in both directions); a segmentation has its say at every pixel, so there are only the
-    predictions here, and `symmetric=True` lets either view teach the other, at half the weight each.
+    The teaching view gets no gradient; `symmetric=True` lets either view teach the other, at half the weight each. The
+    paper, on classification, makes the views' global features agree as well as their class probabilities. A mirrored
+    feature is not the feature of the mirrored road, so only the predictions are compared here.
 
-    A step costs twice the images; halve the batch size for the same memory. Any number of these and other methods
-    combine, and all see the larger batch.
+    A step costs twice the images; halve the batch size for the same memory. Other methods combine with it and see the
+    larger batch. Losses: "view", and "view_existence" if it has a weight.
 
     Args:
         network: lane slots of the student, `network.spec`.
-        weight: of the KL over pixels, "view".
-        existence_weight: of the same over the lane slots' existence, "view_existence".
+        weight: of the KL over pixels.
+        existence_weight: of the same over the lane slots' existence.
         temperature: T.
         lane_emphasis: see above; 0: all pixels alike.
         symmetric: see above.
@@ -141,9 +141,8 @@ class ViewConsistency(DistillationMethod):
         """Images with other brightness, contrast and noise, each by its own random amount."""
         strengths = torch.rand(3, len(images), 1, 1, 1, device=images.device, dtype=images.dtype)
         brighter = self.brightness * (2 * strengths[0] - 1)
-        stretched = 1 + self.contrast * (2 * strengths[1] - 1)
-        mean = images.mean(dim=(1, 2, 3), keepdim=True)
-        changed = (images - mean) * stretched + mean + brighter
+        stretched = self.contrast * (2 * strengths[1] - 1)
+        changed = images + stretched * (images - images.mean(dim=(1, 2, 3), keepdim=True)) + brighter
         return changed + self.noise * strengths[2] * torch.randn_like(images) if self.noise else changed
 
 

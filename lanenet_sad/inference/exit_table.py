@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.metrics.base import Score
 from lanenet_sad.models.exits import ExitEnsemble, truncate
 from lanenet_sad.models.weights import NetworkWithExits, no_exits
 
@@ -92,8 +93,16 @@ def latencies(networks: Mapping[str, nn.Module], view: Tensor, *, rounds: int = 
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
-def write_exit_table(out: Path, rows: Sequence[ExitRow], metric: str, described: Mapping[str, Any]) -> list[Path]:
-    """Prints the table and writes it as `exits.md` and `exits.json`; returns the two paths."""
+def write_exit_table(out: Path, rows: Sequence[ExitRow], score: Score, described: Mapping[str, Any]) -> list[Path]:
+    """Prints the table and writes it as `exits.md` and `exits.json`; returns the two paths.
+
+    Args:
+        out: the folder.
+        rows: what was found.
+        score: one of the scores, for the name of its metric.
+        described: what else to keep with the figures.
+    """
+    metric = str(score.to_dict()["metric"])
     cells = [(row.name, f"{row.score:.4f}", f"{row.milliseconds:.1f}", f"{row.parameters:,}") for row in rows]
     table = markdown_table(("predicts", metric, "ms a view", "parameters"), cells)
     return write_table(out / "exits", table, {**described, "metric": metric, "exits": [asdict(row) for row in rows]})

@@ -11,6 +11,7 @@ from typing import Any
 from torch import nn
 
 from lanenet_sad.inference.exit_table import markdown_table, write_table
+from lanenet_sad.metrics.base import Score
 from lanenet_sad.models.perturbation import perturb_weights
 
 
@@ -58,8 +59,16 @@ def noise_rows(
     return rows
 
 
-def write_noise_table(out: Path, rows: Sequence[NoiseRow], metric: str, described: Mapping[str, Any]) -> list[Path]:
-    """Prints the table and writes it as `weight_noise.md` and `weight_noise.json`; returns the two paths."""
+def write_noise_table(out: Path, rows: Sequence[NoiseRow], score: Score, described: Mapping[str, Any]) -> list[Path]:
+    """Prints the table and writes it as `weight_noise.md` and `weight_noise.json`; returns the two paths.
+
+    Args:
+        out: the folder.
+        rows: what was found.
+        score: one of the scores, for the name of its metric.
+        described: what else to keep with the figures.
+    """
+    metric = str(score.to_dict()["metric"])
     cells = [
         (f"{row.sigma:g}", f"{row.mean:.4f}", f"{row.deviation:.4f}", f"{min(row.scores):.4f}", str(len(row.scores)))
         for row in rows

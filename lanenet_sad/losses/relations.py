@@ -14,7 +14,7 @@ from lanenet_sad.losses.functional import at_least_float32
 
 
 def distance_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """RKD-D (Park et al. 2019, arXiv:1904.05068): Huber loss between the distances of all pairs, in units of their mean.
+    """RKD-D (Park et al. 2019, arXiv:1904.05068): Huber loss between all distances, in units of their mean.
 
     The mean is taken over the distances that are not 0; the loss is a mean over all N x N pairs, those of an embedding
     with itself too, as in the published code.
@@ -44,7 +44,9 @@ def angle_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for less than three rows.
     """
-    return F.smooth_l1_loss(_cosines(student), _cosines(teacher)) if len(student) else _zero(student)
+    if not len(student):
+        return _zero(student)
+    return F.smooth_l1_loss(_cosines(student), _cosines(teacher))
 
 
 def similarity_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:

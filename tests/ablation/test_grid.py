@@ -76,7 +76,7 @@ def test_other_files_are_refused(tmp_path, changes, sentence):
 
 
 def test_files_that_are_not_there_are_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"no shipped grid has that name.*methods, paths"):
+    with pytest.raises(FileNotFoundError, match=r"no shipped grid has that name.*methods, normalization, paths"):
         find_grid(Path("nonsense"))
     with pytest.raises(FileNotFoundError, match="its base 'gone' is neither"):
         read_grid(write_grid(tmp_path, base="gone"))

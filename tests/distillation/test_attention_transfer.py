@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
-from teacher_factories import make_batch, make_student, total, write_teacher
+from teacher_factories import kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, ViewConsistency, attention_map, map_distance, normalize_map
 from lanenet_sad.losses import LaneLoss, segmentation_cross_entropy
@@ -24,7 +24,9 @@ def golden(shared):
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return write_teacher(tmp_path_factory.mktemp("teacher"))
+    path = write_teacher(tmp_path_factory.mktemp("teacher"))
+    with kept_teacher(path):
+        yield path
 
 
 def build(weights, **options):

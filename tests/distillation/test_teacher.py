@@ -3,7 +3,7 @@
 import pytest
 import torch
 from factories import make_output, make_targets, write_weights
-from teacher_factories import SIZE, as_leaves, make_batch, make_student, total, write_teacher
+from teacher_factories import SIZE, Passer, as_leaves, kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, KnowledgeDistillation, RelationDistillation
 from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher
@@ -21,9 +21,8 @@ METHODS = {
     "relation": (RelationDistillation, {"similarity_weight": 1.0, "flow_weight": 1.0}),
 }
 GRADIENT_METHODS = {
-    f"attention-{mode}-{form}": (AttentionTransfer, {"mode": mode, "form": form})
-    for mode in ("gradient", "input_gradient")
-    for form in ("code", "paper")
+    "attention-gradient": (AttentionTransfer, {"mode": "gradient"}),
+    "attention-input-gradient": (AttentionTransfer, {"mode": "input_gradient", "form": "paper"}),
 }
 IDS = pytest.mark.parametrize("kind", METHODS)
 ALL_IDS = pytest.mark.parametrize("kind", METHODS | GRADIENT_METHODS)
@@ -31,7 +30,9 @@ ALL_IDS = pytest.mark.parametrize("kind", METHODS | GRADIENT_METHODS)
 
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
-    return write_teacher(tmp_path_factory.mktemp("teacher"))
+    path = write_teacher(tmp_path_factory.mktemp("teacher"))
+    with kept_teacher(path):
+        yield path
 
 
 def build(kind, weights, spec=None, **options):
@@ -52,7 +53,7 @@ def test_a_student_like_its_teacher_loses_nothing(kind, weights):
     other = run(build(kind, weights), make_student(seed=5), images, targets)
     assert losses.keys() == other.keys()
     for name, loss in losses.items():
-        assert float(loss.detach()) == pytest.approx(0, abs=1e-6 * float(other[name].detach()))
+        assert float(loss.detach()) == pytest.approx(0, abs=1e-5 * float(other[name].detach()))
         assert other[name].detach() > 0
 
 
@@ -171,7 +172,7 @@ def test_bad_teachers_are_refused(kind, weights, tmp_path):
 def test_a_teacher_for_another_size_is_refused(tmp_path):
     network = enet(existence_head="fixed", input_size=(64, 128))
     save_weights(tmp_path / "w.safetensors", network, NetworkCard(network.recipe, InputView((64, 128), aspect=2.0)))
-    teacher = frozen_teacher(tmp_path / "w.safetensors", make_student().spec, holder=object)
+    teacher = frozen_teacher(tmp_path / "w.safetensors", make_student().spec, holder=Passer())
     message = r"head is made for images of 64x128 pixels, the student's are 32x64; train at the teacher's size"
     with pytest.raises(ValueError, match=message):
         teacher(torch.zeros(1, 3, *SIZE))
@@ -180,14 +181,15 @@ def test_a_teacher_for_another_size_is_refused(tmp_path):
 
 
 def test_the_teacher_says_what_its_network_says(weights):
-    network, _ = load_weights(weights)
+    images = torch.randn(2, 3, *SIZE, dtype=torch.float64)
+    expected = load_weights(weights)[0].double()(images)
     teacher = FrozenTeacher(weights)
-    images = torch.randn(2, 3, *SIZE)
-    torch.testing.assert_close(teacher(images).segmentation_logits, network(images).segmentation_logits.detach())
-    assert not teacher(images).segmentation_logits.requires_grad
-    assert teacher(images.double()).segmentation_logits.dtype == torch.float64
-    assert teacher(images.bfloat16()).segmentation_logits.dtype == torch.float32  # and so are the weights kept
-    torch.testing.assert_close(teacher(images).segmentation_logits, network(images).segmentation_logits.detach())
+    for dtype, precision in ((torch.bfloat16, torch.float32), (torch.float64, torch.float64)):
+        said = teacher(images.to(dtype))
+        assert said.segmentation_logits.dtype == precision
+        assert not said.segmentation_logits.requires_grad
+    torch.testing.assert_close(said.segmentation_logits, expected.segmentation_logits.detach())
+    torch.testing.assert_close(said.features, tuple(feature.detach() for feature in expected.features))
 
 
 def count_forwards(teacher, monkeypatch):
@@ -206,7 +208,7 @@ def test_methods_with_one_teacher_share_its_network_and_its_forward(weights, mon
     output = student(images)
     losses = {name: loss for method in methods for name, loss in method(images, output, targets).items()}
     assert len(calls) == 1
-    images.mul_(0.5)  # in place: the same tensor, other numbers
+    images.normal_()  # in place: the same tensor, other numbers
     changed = {name: loss for method in methods for name, loss in method(images, output, targets).items()}
     assert len(calls) == 2
     assert all(changed[name] != loss for name, loss in losses.items())
