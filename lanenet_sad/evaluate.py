@@ -101,6 +101,7 @@ def evaluate(
         num_workers=num_workers,
         max_images=max_images,
         faults=faults,
+        normalization=predictor.card.normalization,
     )
     total = len(dataset) if max_images is None else min(max_images, len(dataset))
     shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)

@@ -11,7 +11,8 @@ from lanenet_sad.inference.sinks import VideoSink
 from lanenet_sad.lanes.files import CULaneListEntry, write_culane_lines, write_culane_list
 from lanenet_sad.lanes.lane import Image, Lane
 from lanenet_sad.lanes.view import InputView
-from lanenet_sad.models import EncoderSpec, LaneNetOutput, LaneTargets, enet
+from lanenet_sad.models import EncoderSpec, LaneNet, LaneNetOutput, LaneTargets, enet
+from lanenet_sad.models.foreign import Origin
 from lanenet_sad.models.weights import NetworkCard, save_weights
 
 
@@ -133,3 +134,29 @@ def write_video(path: Path, *, num_frames: int = 6, size: tuple[int, int] = (64,
         for number in range(num_frames):
             sink.write(make_picture(size, seed=number))
     return path
+
+
+def make_fixed_network(layout: str, *, num_lanes: int = 4, size: tuple[int, int] = (32, 64)) -> LaneNet:
+    """An ENet for one input size whose tensors all hold different numbers, those of its normalisations too."""
+    torch.manual_seed(0)
+    network = enet(layout=layout, num_lanes=num_lanes, existence_head="fixed", input_size=size).eval()
+    for value in network.state_dict().values():
+        if value.ndim <= 1:
+            value.add_((torch.rand(value.shape) * (0.1 if value.is_floating_point() else 9)).to(value.dtype))
+    return network
+
+
+def published_names(origin: Origin, ours: str) -> list[str]:
+    """Every name that a tensor of ours has in another program's files, the newest spelling first."""
+    rules = [(there, here) for there, here in origin.modules.items() if ours.startswith(f"{here}.")]
+    return [there + ours.removeprefix(here) for there, here in rules]
+
+
+def published_tensors(network: LaneNet, origin: Origin, spelling: int | None = 0) -> dict[str, torch.Tensor]:
+    """What another program would have saved of `network`, in one of its spellings; None writes all of them."""
+    published = {name: torch.ones(5) for name in origin.unused}
+    for ours, value in network.state_dict().items():
+        names = published_names(origin, ours)
+        chosen = names if spelling is None else [names[min(spelling, len(names) - 1)]]
+        published |= {name: value.clone() for name in chosen}
+    return published

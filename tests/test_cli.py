@@ -88,6 +88,8 @@ COMMANDS = [
     "predict 0 --out out --show",
     "attention drive.mp4 --out out --weights before.safetensors after.safetensors --every 10",
     "attention road.jpg --out out --normalization softmax --mapping max --power 4",
+    "convert port/exp10_best.pth --out weights.safetensors",
+    "convert model.pt --out w.safetensors --input-size 208 976 --aspect 4.686",
     "demo --out demo",
 ]
 

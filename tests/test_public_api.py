@@ -30,6 +30,7 @@ socket.socket.connect = refuse
 socket.create_connection = refuse
 socket.getaddrinfo = refuse
 import lanenet_sad.train, lanenet_sad.evaluate, lanenet_sad.predict, lanenet_sad.attention, lanenet_sad.synthesize
+import lanenet_sad.convert
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -34,8 +34,10 @@ def attention_map(feature: Tensor, mapping: ChannelMapping = "sum", power: float
     Returns:
         (B, H, W), 0 or more.
     """
-    strength = at_least_float32(feature).abs()
-    if power != 1:
+    feature = at_least_float32(feature)
+    # A square needs no |A|, which autograd would keep beside A.
+    strength = feature.square() if power == 2 else feature.abs()
+    if power not in (1, 2):
         strength = strength.pow(power)
     if mapping == "sum":
         return strength.sum(dim=1)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 
 from torch import Tensor, nn
 
+from lanenet_sad.models.exits import ExitHead
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets
 
 
@@ -51,4 +53,8 @@ class DistillationMethod(nn.Module, ABC):
 
     def diagnostics(self, images: Tensor, output: LaneNetOutput, targets: LaneTargets) -> dict[str, float]:
         """Named numbers for the log that tell whether the method is alive; never part of a loss."""
+        return {}
+
+    def exits(self) -> Mapping[int, ExitHead]:
+        """The heads, by block, with which the network can be left early; they are kept beside its weights."""
         return {}

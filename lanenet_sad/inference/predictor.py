@@ -83,7 +83,7 @@ class Predictor:
             return self.network(self._to_device(torch.from_numpy(views))), placements
 
     def _to_device(self, views: Tensor) -> Tensor:
-        return normalize_images(views.to(self.device)).to(memory_format=torch.channels_last)
+        return normalize_images(views.to(self.device), self.card.normalization).to(memory_format=torch.channels_last)
 
 
 def choose_device(name: str) -> torch.device:

@@ -21,6 +21,60 @@ class Decoder(nn.Module, ABC):
         """Returns (B, L+1, H, W) logits, class 0 is background."""
 
 
+class CoarseDecoder(Decoder):
+    """A decoder that decides at the size of the deepest feature and only enlarges what it decided.
+
+    The two steps can be had apart, for existence heads that read the coarse logits.
+    """
+
+    @abstractmethod
+    def coarse_logits(self, encoding: Encoding) -> Tensor:
+        """Returns (B, L+1, h, w) logits, class 0 is background."""
+
+    @abstractmethod
+    def enlarge(self, coarse: Tensor) -> Tensor:
+        """(B, L+1, h, w) -> (B, L+1, H, W)."""
+
+    def forward(self, encoding: Encoding) -> Tensor:
+        """Returns (B, L+1, H, W) logits, class 0 is background."""
+        return self.enlarge(self.coarse_logits(encoding))
+
+
+@final
+class NeckDecoder(CoarseDecoder):
+    """The small neck that published ResNet baselines of lane segmentation have: two 1x1 convolutions, then bilinear.
+
+    1x1 to 128 channels, BN, ReLU, dropout of channels, 1x1 to the classes, as in pytorch-auto-drive. Enlarged without
+    `align_corners`, as attention maps are here.
+
+    Args:
+        in_channels: of the deepest feature.
+        num_classes: lanes + 1 for the background.
+        stride: input pixels per pixel of the deepest feature.
+        dropout: probability that one of the 128 channels is dropped.
+    """
+
+    def __init__(self, in_channels: int, num_classes: int, *, stride: int = 8, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.stride = stride
+        self.neck = nn.Sequential(
+            nn.Conv2d(in_channels, 128, 1, bias=False),
+            nn.BatchNorm2d(128),
+            nn.ReLU(inplace=True),
+            nn.Dropout2d(dropout),
+        )
+        self.classify = nn.Conv2d(128, num_classes, 1)
+
+    def coarse_logits(self, encoding: Encoding) -> Tensor:
+        """Returns (B, num_classes, H/stride, W/stride) logits."""
+        logits: Tensor = self.classify(self.neck(encoding.features[-1]))
+        return logits
+
+    def enlarge(self, coarse: Tensor) -> Tensor:
+        """Bilinear, by the stride."""
+        return F.interpolate(coarse, scale_factor=self.stride, mode="bilinear", align_corners=False)
+
+
 class UpBottleneck(nn.Module):
     """Bottleneck that doubles height and width; the shortcut puts values back where their maxima stood."""
 

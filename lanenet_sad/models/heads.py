@@ -13,13 +13,15 @@ FIXED_CHANNELS = 5
 
 
 class ExistenceHead(nn.Module, ABC):
-    """Turns the deepest encoder feature into one logit per lane slot.
+    """Turns the deepest encoder feature, or the decoder's coarse logits, into one logit per lane slot.
 
     Attributes:
         input_size: (height, width) of the only network input that the head accepts; None if any will do.
+        reads_logits: the head wants the logits of a `CoarseDecoder` before they are enlarged, not the deepest feature.
     """
 
     input_size: tuple[int, int] | None = None
+    reads_logits: bool = False
 
     @abstractmethod
     def forward(self, feature: Tensor) -> Tensor:
@@ -34,25 +36,29 @@ class FixedExistenceHead(ExistenceHead):
     ENet-SAD's parameters at 288x800.
 
     Args:
-        classify: (B, C, H, W) -> (B, 5, H, W), for example `dilated_classifier`.
+        classify: (B, C, H, W) -> (B, classes, H, W), for example `dilated_classifier`; None: the head reads the coarse
+            logits of the decoder, which are such a map already.
         num_lanes: L.
         input_size: (height, width) of the network's input.
         pooling: the official code takes the maximum, the PyTorch ports the mean.
+        num_classes: of the map.
     """
 
     def __init__(
         self,
-        classify: nn.Module,
+        classify: nn.Module | None,
         *,
         num_lanes: int,
         input_size: tuple[int, int],
         pooling: Literal["max", "mean"] = "max",
+        num_classes: int = FIXED_CHANNELS,
     ) -> None:
         super().__init__()
         self.input_size = input_size
-        self.classify = classify
+        self.reads_logits = classify is None
+        self.classify = classify or nn.Identity()
         self.pool = nn.MaxPool2d(2) if pooling == "max" else nn.AvgPool2d(2)
-        self.decide = _decision(FIXED_CHANNELS * (input_size[0] // 16) * (input_size[1] // 16), num_lanes)
+        self.decide = _decision(num_classes * (input_size[0] // 16) * (input_size[1] // 16), num_lanes)
 
     def forward(self, feature: Tensor) -> Tensor:
         """(B, C, H/8, W/8) of an (H, W) input -> (B, L) logits."""
@@ -69,15 +75,17 @@ class PooledExistenceHead(ExistenceHead):
     its 9x25 cells are the 2x2 pooling of the paper's branch, larger inputs are pooled over larger cells.
 
     Args:
-        classify: (B, C, H, W) -> (B, L+1, H, W), for example `dilated_classifier`.
+        classify: (B, C, H, W) -> (B, L+1, H, W), for example `dilated_classifier`; None: the head reads the coarse
+            logits of the decoder, which are such a map already.
         num_lanes: L.
         grid: rows and columns.
     """
 
-    def __init__(self, classify: nn.Module, *, num_lanes: int, grid: tuple[int, int] = (9, 25)) -> None:
+    def __init__(self, classify: nn.Module | None, *, num_lanes: int, grid: tuple[int, int] = (9, 25)) -> None:
         super().__init__()
         self.grid = grid
-        self.classify = classify
+        self.reads_logits = classify is None
+        self.classify = classify or nn.Identity()
         self.decide = _decision((num_lanes + 1) * grid[0] * grid[1], num_lanes)
 
     def forward(self, feature: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from typing import Any, final
 
 from torch import Tensor, nn
 
-from lanenet_sad.models.decoder import Decoder
-from lanenet_sad.models.encoder import Encoder
+from lanenet_sad.models.decoder import CoarseDecoder, Decoder
+from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import ExistenceHead
 from lanenet_sad.models.interface import LaneNetOutput, NetworkSpec
 
@@ -19,7 +19,7 @@ class LaneNet(nn.Module):
     Args:
         encoder: images -> features E1..EK.
         decoder: features -> segmentation logits.
-        existence_head: deepest feature -> existence logits.
+        existence_head: deepest feature (or coarse logits of a `CoarseDecoder`) -> existence logits.
         num_lanes: L, the number of lane slots.
 
     Attributes:
@@ -50,11 +50,15 @@ class LaneNet(nn.Module):
         check_input_size(size)
         self._check_fixed_size(size)
         encoding = self.encoder(images)
-        return LaneNetOutput(
-            segmentation_logits=self.decoder(encoding),
-            existence_logits=self.existence_head(encoding.features[-1]),
-            features=encoding.features,
-        )
+        segmentation_logits, existence_logits = self._decide(encoding)
+        return LaneNetOutput(segmentation_logits, existence_logits, encoding.features)
+
+    def _decide(self, encoding: Encoding) -> tuple[Tensor, Tensor]:
+        if self.existence_head.reads_logits:
+            assert isinstance(self.decoder, CoarseDecoder), "this existence head reads the logits of a CoarseDecoder"
+            coarse = self.decoder.coarse_logits(encoding)
+            return self.decoder.enlarge(coarse), self.existence_head(coarse)
+        return self.decoder(encoding), self.existence_head(encoding.features[-1])
 
     def _check_fixed_size(self, size: tuple[int, int]) -> None:
         fixed = self.existence_head.input_size

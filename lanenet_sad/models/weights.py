@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,12 +16,14 @@ from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.slots import slot_origins
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import build_network
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file as load_checkpoint_file
 from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.models.normalization import Normalization
 
 FORMAT = "lanenet-sad weights 1"
 
 # Beginnings of the names of tensors that have a part for each lane slot.
-_SLOT_TENSORS = ("decoder.full.", "existence_head.")
+_SLOT_TENSORS = ("decoder.full.", "decoder.classify.", "decoder.output_conv.", "existence_head.")
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,14 @@ class NetworkCard:
         view: what part of a picture it looks at, at which size.
         history: how it was made (benchmark, steps, scores, …): JSON values.
         threshold: lowest probability of a lane point that its training chose for decoding; None: nothing was chosen.
+        normalization: of the pictures that it reads.
     """
 
     recipe: dict[str, Any]
     view: InputView
     history: dict[str, Any] = field(default_factory=dict)
     threshold: float | None = None
+    normalization: Normalization = field(default_factory=Normalization)
 
     def to_json(self) -> str:
         """As one JSON text."""
@@ -51,7 +54,8 @@ class NetworkCard:
         values = json.loads(text)
         view = values["view"]
         view["input_size"] = tuple(view["input_size"])
-        return cls(values["recipe"], InputView(**view), values["history"], values.get("threshold"))
+        normalization = Normalization(**values.get("normalization", {}))
+        return cls(values["recipe"], InputView(**view), values["history"], values.get("threshold"), normalization)
 
 
 def save_weights(path: Path, network: LaneNet, card: NetworkCard) -> None:
@@ -132,7 +136,13 @@ def start_from(network: LaneNet, path: Path) -> list[str]:
         FileNotFoundError: no such file.
         ValueError: the file cannot be read, or fewer than half of the encoder's tensors fit.
     """
-    origin, _ = load_weights(path)
+    origin, card = load_weights(path)
+    if card.normalization != Normalization():
+        warnings.warn(
+            f"Weights {path}: their pictures were normalised with mean {card.normalization.mean} and deviation "
+            f"{card.normalization.std}, those of this training are not; the first steps have to make up for that.",
+            stacklevel=2,
+        )
     ours, theirs = network.state_dict(), origin.state_dict()
     found = {name: value for name, value in theirs.items() if name in ours and value.shape == ours[name].shape}
     encoder = [name for name, value in ours.items() if name.startswith("encoder.") and value.ndim]
@@ -176,13 +186,18 @@ def _carry_slots(origin: Tensor, fresh: Tensor, origin_lanes: int, num_lanes: in
     return carried
 
 
-def _read_safetensors(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors of any safetensors file; ValueError if it is not one."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
         raise ValueError(f"Weights {path}: not a readable safetensors file ({error}).") from error
+
+
+def _read_safetensors(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+    metadata, tensors = read_safetensors(path)
     if metadata.get("format") != FORMAT:
         raise ValueError(
             f"Weights {path}: expected a file written by lanenet-sad ({FORMAT!r}), got {metadata.get('format')!r}."
@@ -195,24 +210,6 @@ def _read_checkpoint(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
     if not {"card", "network"} <= content.keys():
         raise ValueError(f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got other contents.")
     return _card(content["card"], path), content.get("ema") or content["network"]
-
-
-def load_checkpoint_file(path: Path) -> dict[str, Any]:
-    """A `.pt` file read with `weights_only=True`; a file that needs pickle is refused with a way out."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about pickle protocols; what it leads to is said below
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a hostile or cut file makes the reader fail in any way
-        raise ValueError(
-            f"Weights {path}: the file is damaged, or it needs pickle, which can run any code and is not used here. "
-            f"If you trust it, load it in Python yourself and save its state_dict as .safetensors."
-        ) from error
-    if not isinstance(content, dict):
-        raise ValueError(
-            f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got a {type(content).__name__}."
-        )
-    return content
 
 
 def _card(text: str, path: Path) -> NetworkCard:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+RampShape: TypeAlias = Literal["linear", "sigmoid"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,8 @@ class Schedule:
         warmup_steps: steps over which the learning rate rises linearly from 0.
         power: exponent of the poly decay; 0 keeps the rate constant.
         distillation_start: step from which imitation losses act; None: two thirds of `max_steps`.
-        distillation_ramp: fraction of `max_steps` over which their weight rises linearly to 1.
+        distillation_ramp: fraction of `max_steps` over which their weight rises to 1.
+        distillation_ramp_shape: "linear", or "sigmoid" as the code of FRSKD has it (see `sigmoid_ramp`).
     """
 
     max_steps: int = 60_000
@@ -26,6 +31,7 @@ class Schedule:
     power: float = 0.9
     distillation_start: int | None = None
     distillation_ramp: float = 0.05
+    distillation_ramp_shape: RampShape = "linear"
 
     def __post_init__(self) -> None:
         if self.max_steps < 1 or self.warmup_steps < 0:
@@ -37,6 +43,10 @@ class Schedule:
             raise ValueError(f"Schedule: expected distillation_start >= 0, got {self.distillation_start}.")
         if not 0 <= self.distillation_ramp <= 1:
             raise ValueError(f"Schedule: distillation_ramp is a fraction of the run, got {self.distillation_ramp}.")
+        if self.distillation_ramp_shape not in ("linear", "sigmoid"):
+            raise ValueError(
+                f"Schedule distillation_ramp_shape: expected linear or sigmoid, got {self.distillation_ramp_shape!r}."
+            )
 
     @property
     def start(self) -> int:
@@ -54,4 +64,10 @@ class Schedule:
         if step < self.start:
             return 0.0
         ramp = self.distillation_ramp * self.max_steps
-        return min(1.0, (step - self.start + 1) / ramp) if ramp >= 1 else 1.0
+        progress = min(1.0, (step - self.start + 1) / ramp) if ramp >= 1 else 1.0
+        return sigmoid_ramp(progress) if self.distillation_ramp_shape == "sigmoid" else progress
+
+
+def sigmoid_ramp(progress: float) -> float:
+    """exp(-5 (1 - progress)^2): 0.007 at 0, then slow at both ends, 1 at 1 (Laine and Aila 2017, arXiv:1610.02242)."""
+    return math.exp(-5 * (1 - progress) ** 2)

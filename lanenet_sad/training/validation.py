@@ -19,7 +19,7 @@ from lanenet_sad.lanes.view import InputView, extract_view
 from lanenet_sad.metrics.base import LaneMetric, Score
 from lanenet_sad.metrics.culane import CULaneMetric
 from lanenet_sad.models.lanenet import LaneNet
-from lanenet_sad.models.normalization import normalize_image
+from lanenet_sad.models.normalization import Normalization, normalize_image
 from lanenet_sad.postprocess.decode import LaneDecoder
 
 
@@ -34,6 +34,7 @@ def predict_dataset(
     max_images: int | None = None,
     faults: list[str] | None = None,
     part: tuple[int, int] = (0, 1),
+    normalization: Normalization | None = None,
 ) -> Iterator[tuple[LanePrediction, LanePrediction]]:
     """Decoded lanes and labels of every image, batch by batch; unreadable ones come first in theirs.
 
@@ -48,13 +49,14 @@ def predict_dataset(
         faults: gets one sentence per image that cannot be read. Its lanes count as missed, as the official tools
             count an image without a prediction; where its label cannot be read either, it does not count.
         part: (rank, world size): which share of the images this process takes.
+        normalization: of the network's card; None as in training.
 
     Yields:
         (prediction, truth) per image, both in pixels of the original image.
     """
     rank, world_size = part
     num_images = len(dataset) if max_images is None else min(max_images, len(dataset))
-    chosen = Subset(_Images(dataset, view), range(rank, num_images, world_size))
+    chosen = Subset(_Images(dataset, view, normalization), range(rank, num_images, world_size))
     device = next(network.parameters()).device
     loader = DataLoader(
         chosen,
@@ -159,8 +161,8 @@ class _Unreadable(NamedTuple):
 class _Images(Dataset["_Readable | _Unreadable"]):
     """Images and labels by index, without masks; an unreadable image is an item too, so that the rest goes on."""
 
-    def __init__(self, dataset: LaneDataset, view: InputView) -> None:
-        self.dataset, self.view = dataset, view
+    def __init__(self, dataset: LaneDataset, view: InputView, normalization: Normalization | None) -> None:
+        self.dataset, self.view, self.normalization = dataset, view, normalization
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -170,7 +172,7 @@ class _Images(Dataset["_Readable | _Unreadable"]):
             image = self.dataset.image(index)
             size = (int(image.shape[0]), int(image.shape[1]))
             cut = extract_view(image, self.view.place(size))
-            return _Readable(normalize_image(cut), self.dataset.label(index, size))
+            return _Readable(normalize_image(cut, self.normalization), self.dataset.label(index, size))
         except (ValueError, OSError) as error:
             return _Unreadable(str(error), self._label_of_unreadable(index))
 

@@ -9,6 +9,7 @@ from safetensors.torch import save_file
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models import enet
 from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.models.normalization import IMAGENET, Normalization
 from lanenet_sad.models.weights import NetworkCard, load_weights, save_weights, start_from
 
 
@@ -182,3 +183,11 @@ def test_slopes_that_a_network_with_relu_has_no_place_for_are_named(tmp_path):
     left = start_from(make_trained(seed=1, activation="relu"), tmp_path / "w.safetensors")
     assert "encoder.initial.activation.weight (not taken)" in left
     assert all(name.endswith("(not taken)") for name in left)
+
+
+def test_a_card_keeps_the_normalisation_and_older_cards_have_the_usual_one():
+    card = NetworkCard({"builder": "enet"}, InputView((32, 64), aspect=2.0), normalization=IMAGENET)
+    assert NetworkCard.from_json(card.to_json()) == card
+    older = json.loads(card.to_json())
+    del older["normalization"]
+    assert NetworkCard.from_json(json.dumps(older)).normalization == Normalization()

@@ -1,0 +1,123 @@
+"""Ablate: a grid of training runs that differ in one thing each -> one honest table."""
+
+from __future__ import annotations
+
+from argparse import ArgumentError
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lanenet_sad.ablation.grid import Grid, PlannedRun, find_grid, read_grid
+from lanenet_sad.ablation.report import RowSummary, summarize, write_report
+from lanenet_sad.ablation.results import read_results
+from lanenet_sad.ablation.runner import GridRunner
+from lanenet_sad.command_line import build_parser, instantiate
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """What an ablation found and wrote.
+
+    Attributes:
+        rows: of the table, those that were not run included.
+        report_paths: the table as Markdown, HTML and CSV.
+        results_path: the finished runs; with this file in place they are not done again.
+        faults: a sentence for each run that failed.
+    """
+
+    rows: tuple[RowSummary, ...]
+    report_paths: tuple[Path, ...]
+    results_path: Path
+    faults: tuple[str, ...]
+
+
+def ablate(
+    grid: Path,
+    *,
+    root: Path,
+    out: Path,
+    runs: Path | None = None,
+    results: Path | None = None,
+    seeds: list[int] | None = None,
+    rows: list[str] | None = None,
+    values: list[str] | None = None,
+    jobs: int = 1,
+    report_only: bool = False,
+) -> Ablation:
+    """Train every row of a grid with every seed, and compare the rows with the baseline, seed by seed.
+
+    Finished runs are skipped, interrupted ones go on: call it again with the same folders. Runs that distil by
+    imitation alone share the part before its start with the baseline's run of the same seed.
+
+    Args:
+        grid: a YAML file, or the name of a shipped grid: methods, paths, starts, supervision, maps, normalization.
+        root: the benchmark's folder, as for `train`.
+        out: folder for `report.md`, `report.html` and `report.csv`.
+        runs: folder for the runs themselves; default: `runs` in `out`.
+        results: CSV file of finished runs, shared by grids that have runs in common; default: `results.csv` in `runs`.
+        seeds: instead of the grid's.
+        rows: run these alone, and the baseline; the report still lists the others.
+        values: NAME=VALUE for each ${NAME} in the grid, such as teacher=runs/resnet34/best.safetensors.
+        jobs: runs at once; each gets its share of the cores.
+        report_only: run nothing, write the report of what is there.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs: expected at least 1, got {jobs}.")
+    path = find_grid(grid)
+    table = read_grid(path, seeds=seeds, values=_named(values or []))
+    runs_dir = runs or out / "runs"
+    results_path = results or runs_dir / "results.csv"
+    command = f"lanenet-sad ablate {path.stem} --root ROOT --out OUT"
+    command += f" --seeds {' '.join(map(str, seeds))}" if seeds else ""
+
+    def report() -> tuple[Path, ...]:
+        return write_report(out, table, read_results(results_path), command)
+
+    chosen = _chosen(table, rows)
+    if not report_only:
+        check_rows(chosen, root)
+    runner = GridRunner(root, runs_dir, results_path, jobs, report=report)
+    if not report_only:
+        runner.do(chosen, table.baseline)
+    paths = report()
+    summaries = summarize(table, read_results(results_path))
+    print(paths[0].read_text(encoding="utf-8").partition("Command:")[0].rstrip())
+    print(f"\nwrote {', '.join(str(path) for path in paths)}")
+    return Ablation(tuple(summaries), paths, results_path, tuple(runner.faults))
+
+
+def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
+    """Read and build every row's experiment once, so that a fault in the last one is not found after days.
+
+    Raises:
+        ValueError: names the row and says what is wrong with it.
+    """
+    from lanenet_sad.train import train
+
+    parser = build_parser("train", train)
+    rows = {run.row: run for run in reversed(runs) if not run.missing}
+    for name, run in rows.items():
+        try:
+            settings = {**run.configuration, "root": str(root), "out": "."}
+            parts = instantiate(parser, parser.parse_object(settings), train)
+            for method in parts["distillation"]:
+                method(parts["model"].spec)
+        except (ValueError, OSError, ArgumentError) as error:
+            raise ValueError(f"Row {name!r} of the grid: {error}") from error
+
+
+def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:
+    """The runs of some rows and of the baseline; all with None."""
+    unknown = sorted(set(rows or ()) - set(grid.rows))
+    if unknown:
+        raise ValueError(f"rows: the grid has no row {unknown[0]!r}; it has {', '.join(grid.rows)}.")
+    wanted = set(grid.rows) if rows is None else {*rows, grid.baseline}
+    return [run for run in grid.runs() if run.row in wanted]
+
+
+def _named(values: Sequence[str]) -> dict[str, str]:
+    pairs = [value.partition("=") for value in values]
+    for name, equals, _ in pairs:
+        if not name.isidentifier() or not equals:
+            raise ValueError(f"values: expected NAME=VALUE, got {name + equals!r}.")
+    return {name: value for name, _, value in pairs}

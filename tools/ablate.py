@@ -1,0 +1,7 @@
+"""`python tools/ablate.py …` is the command `lanenet-sad ablate …`."""
+
+import sys
+
+from lanenet_sad.cli import main
+
+raise SystemExit(main(["ablate", *sys.argv[1:]]))

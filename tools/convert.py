@@ -1,0 +1,7 @@
+"""`python tools/convert.py …` is the command `lanenet-sad convert …`."""
+
+import sys
+
+from lanenet_sad.cli import main
+
+raise SystemExit(main(["convert", *sys.argv[1:]]))
