@@ -11,6 +11,7 @@ from lanenet_sad.models.interface import EncoderSpec
 from lanenet_sad.train import train
 
 CONFIGS = sorted((Path(cli.__file__).parent / "configs").glob("*.yaml"))
+METHODS = {"sad": "SelfAttentionDistillation", "byot": "BeYourOwnTeacher", "frskd": "FeatureRefinement"}
 
 
 def build(path: Path) -> dict:
@@ -23,8 +24,8 @@ def build(path: Path) -> dict:
 def test_every_experiment_builds(path):
     parts = build(path)
     network, view = parts["model"], parts["view"]
-    methods = [method(network.encoder.spec) for method in parts["distillation"]]
-    assert len(methods) == ("sad" in path.stem)
+    methods = [type(method(network.spec)).__name__ for method in parts["distillation"]]
+    assert methods == [name for word, name in METHODS.items() if word in path.stem.split("_")]
     assert isinstance(parts["optimizer"](network.parameters()), torch.optim.Optimizer)
     parts["augmentation"](view)
     output = network.eval()(torch.zeros(1, 3, *view.input_size))
@@ -56,9 +57,17 @@ def test_the_papers_experiment_has_the_papers_number_of_parameters():
     assert sum(parameter.numel() for parameter in network.parameters()) == 977_138
 
 
-@pytest.mark.parametrize("name", ["culane_enet", "culane_enet_crop", "tusimple_enet"])
-def test_the_baseline_differs_in_distillation_alone(name):
-    twin = name.replace("_enet", "_enet_sad")
+@pytest.mark.parametrize(
+    ("name", "twin"),
+    [
+        ("culane_enet", "culane_enet_sad"),
+        ("culane_enet", "culane_enet_byot"),
+        ("culane_enet", "culane_enet_frskd"),
+        ("culane_enet_crop", "culane_enet_sad_crop"),
+        ("tusimple_enet", "tusimple_enet_sad"),
+    ],
+)
+def test_the_baseline_differs_in_distillation_alone(name, twin):
     baseline, with_sad = (
         yaml.safe_load((CONFIGS[0].parent / f"{each}.yaml").read_text(encoding="utf-8")) for each in (name, twin)
     )

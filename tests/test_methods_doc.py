@@ -34,7 +34,17 @@ def test_every_example_builds(example, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "name", ["AttentionTransfer", "KnowledgeDistillation", "RelationDistillation", "ViewConsistency"]
+    "name",
+    [
+        "AttentionTransfer",
+        "BeYourOwnTeacher",
+        "DeepSupervision",
+        "FeatureRefinement",
+        "KnowledgeDistillation",
+        "RelationDistillation",
+        "SelfAttentionDistillation",
+        "ViewConsistency",
+    ],
 )
 def test_every_method_has_an_example(name):
     assert isinstance(getattr(distillation, name), type)
