@@ -128,9 +128,8 @@ class RelationDistillation(DistillationMethod):
 
     def _flow(self, features: Sequence[Tensor]) -> Tensor:
         shallow, deep = (features[block - 1] for block in self.flow_blocks)
-        if shallow.shape[-2:] != deep.shape[-2:]:
-            shallow = F.adaptive_avg_pool2d(shallow, (int(deep.shape[-2]), int(deep.shape[-1])))
-        return flow_matrix(shallow, deep)
+        ratio = shallow.shape[-1] // deep.shape[-1]
+        return flow_matrix(F.avg_pool2d(shallow, ratio) if ratio > 1 else shallow, deep)
 
     def _flow_name(self) -> str:
         return f"relation_flow_{self.flow_blocks[0]}_{self.flow_blocks[1]}"
@@ -168,6 +167,8 @@ def region_means(feature: Tensor, lane_mask: Tensor, num_lanes: int, margin: int
 
 
 def _check_flow(blocks: tuple[int, int], student: NetworkSpec, teacher: FrozenTeacher) -> None:
+    if blocks[0] >= blocks[1]:
+        raise ValueError(f"RelationDistillation flow_blocks: expected (shallow, deep), got {blocks}.")
     for block in blocks:
         for who, count in (("student", student.num_blocks), ("teacher", teacher.spec.num_blocks)):
             if not 1 <= block <= count:

@@ -12,6 +12,7 @@ from torch import Tensor
 from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
+from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
 from lanenet_sad.models.weights import load_weights
 
 
@@ -20,7 +21,8 @@ class FrozenTeacher:
     """A network of a weight file in eval mode, without gradients into its weights.
 
     It is no `nn.Module`, so that the method that holds it does not own its weights: optimizer, DDP, `train()` and
-    checkpoints pass it by. It follows the images to their device, and computes in at least float32.
+    checkpoints pass it by. It follows the images to their device, computes in at least float32, and sees them in its
+    own normalisation.
 
     Build it with `frozen_teacher`, which lets methods with the same weight file share one network and one forward
     pass.
@@ -32,9 +34,10 @@ class FrozenTeacher:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        network, _ = load_weights(path)
+        network, card = load_weights(path)
         network.requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._network: LaneNet = network
+        self._normalization = card.normalization
         self.spec: NetworkSpec = network.spec
         self._holders: weakref.WeakSet[object] = weakref.WeakSet()
         self._seen: tuple[weakref.ref[Tensor], int, LaneNetOutput] | None = None
@@ -51,7 +54,7 @@ class FrozenTeacher:
             return self._seen[2]
         self._seen = None
         with torch.no_grad():
-            output: LaneNetOutput = self._moved_to(images)(at_least_float32(images))
+            output: LaneNetOutput = self._moved_to(images)(self._as_trained(at_least_float32(images)))
         if len(self._holders) > 1 and not images.is_inference():
             self._seen = (weakref.ref(images), images._version, output)
         return output
@@ -72,8 +75,18 @@ class FrozenTeacher:
         network = self._moved_to(images)
         with torch.enable_grad():
             inputs = at_least_float32(images).detach().requires_grad_()
-            output: LaneNetOutput = network(inputs)
+            output: LaneNetOutput = network(self._as_trained(inputs))
             return loss_gradients(inputs, output, targets, blocks, trainable=False)
+
+    def _as_trained(self, images: Tensor) -> Tensor:
+        """Images in the teacher's normalisation; those of a student in training have the default one."""
+        if self._normalization == Normalization():
+            return images
+        mean, std, own_mean, own_std = (
+            torch.tensor(values, device=images.device, dtype=images.dtype).view(3, 1, 1)
+            for values in (IMAGE_MEAN, IMAGE_STD, self._normalization.mean, self._normalization.std)
+        )
+        return (images * std + mean - own_mean) / own_std
 
     def _moved_to(self, images: Tensor) -> LaneNet:
         size = (int(images.shape[-2]), int(images.shape[-1]))
@@ -120,7 +133,7 @@ def frozen_teacher(path: Path, student: NetworkSpec, holder: object) -> FrozenTe
 def loss_gradients(
     images: Tensor, output: LaneNetOutput, targets: LaneTargets, blocks: tuple[int, ...], *, trainable: bool
 ) -> dict[int, Tensor]:
-    """D L_seg / d features of some blocks (0: the images), per image, differentiable themselves if `trainable`."""
+    """Per image, d L_seg / d features of some blocks (0: the images), themselves differentiable if `trainable`."""
     # The loss is a mean over the batch; times B, an image's gradient is that of its own loss.
     loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask) * len(images)
     inputs = [output.features[block - 1] if block else images for block in blocks]

@@ -94,6 +94,7 @@ def test_what_has_no_weight_is_not_computed(weights):
         ({"angle_weight": -1.0}, r" angle_weight: expected 0 or more, got -1.0"),
         ({"margin": -1}, r" margin: expected 0 or more, got -1"),
         ({"distance_weight": 0.0, "angle_weight": 0.0}, r": expected a relation with a weight above 0, got none"),
+        ({"flow_weight": 1.0, "flow_blocks": (3, 2)}, r" flow_blocks: expected \(shallow, deep\), got \(3, 2\)"),
         ({"flow_weight": 1.0, "flow_blocks": (2, 5)}, r" flow_blocks \(2, 5\): the student has blocks 1 to 4, not 5"),
     ],
     ids=str,

@@ -1,16 +1,19 @@
 """What every method with a frozen teacher promises."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from factories import make_output, make_targets, write_weights
 from teacher_factories import SIZE, Passer, as_leaves, kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, KnowledgeDistillation, RelationDistillation
-from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher
+from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher, loss_gradients
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses import LaneLoss
 from lanenet_sad.models import enet
 from lanenet_sad.models.interface import NetworkSpec
+from lanenet_sad.models.normalization import IMAGE_STD, IMAGENET, normalize_images
 from lanenet_sad.models.weights import NetworkCard, load_weights, save_weights
 from lanenet_sad.training.learner import Learner
 
@@ -190,6 +193,25 @@ def test_the_teacher_says_what_its_network_says(weights):
         assert not said.segmentation_logits.requires_grad
     torch.testing.assert_close(said.segmentation_logits, expected.segmentation_logits.detach())
     torch.testing.assert_close(said.features, tuple(feature.detach() for feature in expected.features))
+
+
+def test_a_teacher_sees_images_in_its_own_normalisation(tmp_path):
+    path = write_teacher(tmp_path)
+    network, card = load_weights(path)
+    save_weights(path, network, replace(card, normalization=IMAGENET))
+    pictures = torch.randint(256, (2, *SIZE, 3), dtype=torch.uint8)
+    ours, theirs = (normalize_images(pictures, kind).double() for kind in (None, IMAGENET))
+    teacher, targets = FrozenTeacher(path), make_targets(2, SIZE)
+    said = network.double()(theirs)
+    torch.testing.assert_close(teacher(ours).existence_logits, said.existence_logits.detach(), rtol=1e-4, atol=1e-4)
+    other = FrozenTeacher(write_teacher(tmp_path))
+    assert (other(ours).existence_logits - said.existence_logits).abs().max() > 1e-2
+    theirs.requires_grad_()
+    gradient = loss_gradients(theirs, network(theirs), targets, (0,), trainable=False)[0]
+    deviation = torch.tensor(IMAGE_STD, dtype=torch.float64) / torch.tensor(IMAGENET.std, dtype=torch.float64)
+    chained = gradient * deviation.view(3, 1, 1)
+    found = teacher.loss_gradients(ours, targets, (0,))[0]
+    torch.testing.assert_close(found, chained, rtol=1e-3, atol=1e-3 * float(chained.abs().max()))
 
 
 def count_forwards(teacher, monkeypatch):
