@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 from typing import Literal
 
@@ -55,12 +56,15 @@ def attention(
     crop_top: float | None = None,
     sequence: bool = False,
     every: int = 1,
+    cell_width: int = 640,
     progress: bool = True,
 ) -> AttentionSummary:
     """Draw the attention map of every encoder block over pictures: a grid of blocks x checkpoints.
 
-    Give two checkpoints to see before and after SAD side by side. The maps themselves go to an `.npz` beside
-    each picture (video): array `<title>/E<block>` (and `/<frame>`), as the network made them, not normalised.
+    Give two checkpoints to see before and after SAD side by side, or one for each method of an ablation, with
+    `--titles`. Networks may differ in their blocks; where one has none, its column is empty. The maps themselves go to
+    an `.npz` beside each picture (video): array `<title>/E<block>` (and `/<frame>`), as the network made them, not
+    normalised.
 
     Args:
         source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
@@ -74,20 +78,19 @@ def attention(
         crop_top: fraction of the height to cut off the top instead of the network's own rule.
         sequence: the images of a folder are consecutive frames.
         every: of a video, use each so many-th frame.
+        cell_width: largest width in pixels of each small picture.
         progress: show progress.
     """
-    if every < 1:
-        raise ValueError(f"every: expected at least 1, got {every}.")
+    for name, (value, least) in {"every": (every, 1), "cell_width": (cell_width, 32)}.items():
+        if value < least:
+            raise ValueError(f"{name}: expected at least {least}, got {value}.")
     predictors = [Predictor.from_weights(path, device=device, crop_top=crop_top) for path in weights or (None,)]
     names = titles or column_titles(weights)
     if len(names) != len(predictors):
         raise ValueError(f"titles: expected one per checkpoint ({len(predictors)}), got {len(names)}.")
     if len(set(names)) < len(names):
         raise ValueError(f"titles: expected different ones, since they name the maps, got {', '.join(names)}.")
-    block_counts = {predictor.network.encoder.spec.num_blocks for predictor in predictors}
-    if len(block_counts) > 1:
-        raise ValueError(f"weights: expected checkpoints with equally many encoder blocks, got {sorted(block_counts)}.")
-    maker = _GridMaker(predictors, names, mapping, power, normalization)
+    maker = _GridMaker(predictors, names, mapping, power, normalization, cell_width)
     paths, faults = list[Path](), list[str]()
     for each in open_sources(source, sequence=sequence, leave_out=out):
         with each:
@@ -118,6 +121,7 @@ class _GridMaker:
     mapping: Mapping
     power: float
     normalization: Literal["minmax", "softmax", "none"]
+    cell_width: int
     num_frames: int = 0
 
     def __call__(self, image: Image) -> tuple[Image, dict[str, Map]]:
@@ -133,13 +137,14 @@ class _GridMaker:
             for title, column in zip(self.titles, columns, strict=True)
             for block, a_map in enumerate(column, start=1)
         }
-        blocks = [list(row) for row in zip(*columns, strict=True)]  # [block][checkpoint]
+        blocks = [list(row) for row in zip_longest(*columns)]  # [block][checkpoint]
         grid = attention_grid(
             image,
             blocks,
             column_titles=self.titles,
             normalization=self.normalization,
             placements=placements,
+            cell_width=self.cell_width,
         )
         return grid, raw
 

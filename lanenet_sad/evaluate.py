@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
+
+import torch
+from torch import nn
 
 from lanenet_sad.benchmarks import Benchmark, find_benchmark
 from lanenet_sad.datasets.base import LaneDataset
-from lanenet_sad.inference.predictor import Predictor, shipped_weights
+from lanenet_sad.inference.exit_table import WHOLE, exit_rows, networks_of_exits, write_exit_table
+from lanenet_sad.inference.predictor import Exit, Predictor, shipped_weights
 from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.inference.weight_noise import noise_rows, write_noise_table
 from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric, Score
 from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.models.weights import load_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.training.validation import predict_dataset, warn_of_other_size
 
@@ -30,12 +37,14 @@ class Evaluation:
         score_path: the JSON file with all its figures.
         prediction_paths: files in the benchmark's own format.
         faults: one sentence per image that could not be read; its lanes count as missed.
+        table_paths: the tables of exits and of noise on the weights, where they were asked for.
     """
 
     score: Score
     score_path: Path
     prediction_paths: tuple[Path, ...]
     faults: tuple[str, ...]
+    table_paths: tuple[Path, ...] = ()
 
 
 def evaluate(
@@ -50,6 +59,10 @@ def evaluate(
     num_workers: int = 2,
     threshold: float | None = None,
     crop_top: float | None = None,
+    exit: Exit = None,
+    all_exits: bool = False,
+    weight_noise: list[float] | None = None,
+    noise_seeds: int = 5,
     decoding: Literal["soft_argmax", "published"] = "soft_argmax",
     canvas_width: int | None = None,
     slots: list[int] | None = None,
@@ -70,6 +83,11 @@ def evaluate(
         num_workers: processes that read images.
         threshold: lowest probability of a lane point; default: the weights' own, else the benchmark's published one.
         crop_top: fraction of the height to cut off the top instead of the network's own rule.
+        exit: leave the network behind this encoder block, by an exit trained there; `ensemble`: the mean of all exits.
+        all_exits: also write a table of score, run time and parameters of every exit, of the whole network and of the
+            ensemble.
+        weight_noise: also score with noise on the weights, of these deviations relative to those of each tensor.
+        noise_seeds: noises of each strength.
         decoding: soft_argmax (sub-pixel) or published (whole-pixel argmax, fixed 9x9 filter).
         canvas_width: scale each image to this width before scoring (CULane metric, images of mixed sizes).
         slots: score these lane slots alone, in predictions and labels: `2 3` is the ego lane of four slots.
@@ -77,49 +95,120 @@ def evaluate(
         max_images: evaluate the first so many images only.
         progress: show progress.
     """
-    at_least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "max_images": (max_images, 1)}
-    for name, (value, least) in {**at_least, "group_folders": (group_folders, 1)}.items():
-        if value is not None and value < least:
-            raise ValueError(f"{name}: expected at least {least}, got {value}.")
+    least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "max_images": (max_images, 1)}
+    _check_numbers({**least, "group_folders": (group_folders, 1), "noise_seeds": (noise_seeds, 1)})
+    _check_experiments(exit, all_exits, weight_noise)
     kind = find_benchmark(benchmark)
     weights = weights or shipped_weights()
-    predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top)
+    predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top, exit=exit)
+    exits = networks_of_exits(load_exits(weights, predictor.device), weights) if all_exits else {}
     dataset = _dataset(kind, root, split, predictor, weights)
     if slots is not None and not set(slots) <= set(range(1, dataset.num_lanes + 1)):
         raise ValueError(f"slots: expected numbers from 1 to {dataset.num_lanes}, got {slots}.")
-    metric = kind.metric(canvas_width)
+    decoder = _decoder(kind, predictor, threshold, decoding)
+    categories = kind.categories(root) if group_folders is None else _folders(kind, dataset, group_folders)
+    loading = _Loading(batch_size, num_workers, max_images)
+    scoring = _Scoring(kind, dataset, predictor, decoder, canvas_width, categories, slots, loading, progress)
+    score, paths = scoring.scored(predictor.network, out / "predictions")
+    described = {**_described(benchmark, split, predictor, decoder), "exit": exit, "slots": slots}
+    score_path = _write_score(out, score, described, len(paths))
+    tables: list[Path] = []
+    if exits:
+        view = torch.zeros(1, 3, *predictor.view.input_size, device=predictor.device)
+        tables += write_exit_table(out, exit_rows(exits, scoring.values({WHOLE: score}), view), score, described)
+    if weight_noise:
+        noisy = noise_rows(predictor.network, weight_noise, noise_seeds, scoring.values({}))
+        tables += write_noise_table(out, noisy, score, described)
+    return Evaluation(score, score_path, tuple(paths), tuple(dict.fromkeys(scoring.faults)), tuple(tables))
+
+
+class _Loading(NamedTuple):
+    """How images are read."""
+
+    batch_size: int
+    num_workers: int
+    max_images: int | None
+
+
+@dataclass
+class _Scoring:
+    """Scores networks on one dataset, all in the same way."""
+
+    kind: Benchmark
+    dataset: LaneDataset
+    predictor: Predictor
+    decoder: LaneDecoder
+    canvas_width: int | None
+    categories: dict[str, str]
+    slots: list[int] | None
+    loading: _Loading
+    progress: bool
+    faults: list[str] = field(default_factory=list)
+
+    def scored(
+        self, network: nn.Module, predictions: Path | None = None, title: str = "evaluating"
+    ) -> tuple[Score, Sequence[Path]]:
+        """The score of a network, and the prediction files written into a folder, if one is given."""
+        metric = self.kind.metric(self.canvas_width)
+        pairs = predict_dataset(
+            network,
+            self.dataset,
+            self.predictor.view,
+            self.decoder,
+            **self.loading._asdict(),
+            faults=self.faults,
+            normalization=self.predictor.card.normalization,
+        )
+        total = min(self.loading.max_images or len(self.dataset), len(self.dataset))
+        shown = with_progress(pairs, description=title, total=total, enabled=self.progress)
+        lanes = _scored(shown, metric, self.categories, self.slots)
+        paths: Sequence[Path] = ()
+        if predictions is None:
+            deque(lanes, maxlen=0)
+        else:
+            paths = self.kind.write_predictions(predictions, lanes)
+        return metric.compute(), paths
+
+    def values(self, known: dict[str, Score]) -> Callable[[str, nn.Module], float]:
+        """A function from a network, and what it is called, to the one figure of its score, where it is not known."""
+        return lambda title, network: (known.get(title) or self.scored(network, title=title)[0]).value
+
+
+def _write_score(out: Path, score: Score, described: dict[str, object], num_files: int) -> Path:
+    """Prints the score and writes `score.json`; returns its path."""
+    print(score)
+    path = out / "score.json"
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps({**described, **score.to_dict()}, indent=2) + "\n", encoding="utf-8")
+    print(f"wrote {path} and {num_files} prediction file{'s' * (num_files != 1)} in {out / 'predictions'}")
+    return path
+
+
+def _check_numbers(at_least: dict[str, tuple[int | None, int]]) -> None:
+    for name, (value, least) in at_least.items():
+        if value is not None and value < least:
+            raise ValueError(f"{name}: expected at least {least}, got {value}.")
+
+
+def _check_experiments(exit: Exit, all_exits: bool, weight_noise: list[float] | None) -> None:
+    if exit is not None and all_exits:
+        raise ValueError(f"exit {exit} and all_exits: the table holds every exit; give one of the two.")
+    if weight_noise is not None and not all(sigma >= 0 for sigma in weight_noise):
+        raise ValueError(f"weight_noise: expected deviations of 0 or more, got {weight_noise}.")
+
+
+def _decoder(kind: Benchmark, predictor: Predictor, threshold: float | None, decoding: str) -> LaneDecoder:
     chosen = None if decoding == "published" else predictor.card.threshold
     lowest = next(value for value in (threshold, chosen, kind.threshold) if value is not None)
-    decoder = LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
-    faults: list[str] = []
-    pairs = predict_dataset(
-        predictor.network,
-        dataset,
-        predictor.view,
-        decoder,
-        batch_size=batch_size,
-        num_workers=num_workers,
-        max_images=max_images,
-        faults=faults,
-        normalization=predictor.card.normalization,
-    )
-    total = len(dataset) if max_images is None else min(max_images, len(dataset))
-    shown = with_progress(pairs, description="evaluating", total=total, enabled=progress)
-    categories = kind.categories(root)
-    if group_folders is not None:
-        names = [dataset.name(index).strip("/") for index in range(len(dataset))]
-        categories = {name: "/".join(name.split("/")[:-1][:group_folders]) for name in names}
-        if not isinstance(metric, CULaneMetric):
-            warnings.warn(f"group_folders has no effect: {benchmark} is not scored by group.", stacklevel=2)
-    paths = kind.write_predictions(out / "predictions", _scored(shown, metric, categories, slots))
-    score = metric.compute()
-    print(score)
-    score_path = out / "score.json"
-    content = {**_described(benchmark, split, predictor, decoder), "slots": slots, **score.to_dict()}
-    with replacing(score_path) as temporary:
-        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
-    print(f"wrote {score_path} and {len(paths)} prediction file{'s' * (len(paths) != 1)} in {out / 'predictions'}")
-    return Evaluation(score, score_path, tuple(paths), tuple(faults))
+    return LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
+
+
+def _folders(kind: Benchmark, dataset: LaneDataset, depth: int) -> dict[str, str]:
+    """The first folders of each image's name as its category."""
+    if not isinstance(kind.metric(), CULaneMetric):
+        warnings.warn(f"group_folders has no effect: {kind.name} is not scored by group.", stacklevel=3)
+    names = [dataset.name(index).strip("/") for index in range(len(dataset))]
+    return {name: "/".join(name.split("/")[:-1][:depth]) for name in names}
 
 
 def _dataset(kind: Benchmark, root: Path, split: str, predictor: Predictor, weights: Path) -> LaneDataset:

@@ -21,7 +21,7 @@ from lanenet_sad.inference.naming import (
     refuse_inputs,
     refuse_label_files,
 )
-from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
 from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
@@ -60,6 +60,7 @@ def predict(
     batch_size: int = 1,
     threshold: float | None = None,
     crop_top: float | None = None,
+    exit: Exit = None,
     sequence: bool = False,
     format: FileFormat = "jsonl",
     show: bool = False,
@@ -76,13 +77,15 @@ def predict(
         threshold: lowest probability of a lane point; default: as the weights say, otherwise 0.3.
         crop_top: fraction of the picture's height to cut off the top; default: the network sees the full width
             and, from the bottom row up, as much as its training view's aspect holds.
+        exit: leave the network behind this encoder block, by an exit trained there (faster); `ensemble`: the mean of
+            all its exits.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.
         format: culane or tusimple: also write these benchmarks' own files; labelme or cvat: also write first labels
             to correct in these programs.
         show: open a window too (needs a display build of OpenCV).
         progress: show progress.
     """
-    predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top)
+    predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top, exit=exit)
     sources = open_sources(source, sequence=sequence, leave_out=out)
     refuse_inputs(planned_outputs(sources, out), sources)
     if format in ("labelme", "cvat"):

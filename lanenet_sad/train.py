@@ -172,10 +172,10 @@ def _learner(
     distillation: Sequence[Callable[[NetworkSpec], DistillationMethod]],
     ema_decay: float | None,
 ) -> tuple[Learner, WeightAverage | None]:
-    """Model, loss and methods on the run's device, and the average of the model's weights."""
+    """Model, loss and methods on the run's device, and the average of the weights of model and exits."""
     learner = Learner(model, loss, [method(model.spec) for method in distillation])
     learner.to(fabric.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return learner, WeightAverage(model, ema_decay) if ema_decay else None
+    return learner, WeightAverage(model, ema_decay, learner.exits()) if ema_decay else None
 
 
 def _start(model: LaneNet, init_weights: Path) -> str:

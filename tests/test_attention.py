@@ -3,9 +3,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import torch
 from factories import make_picture, write_picture, write_video, write_weights
 
 from lanenet_sad.attention import attention, column_titles
+from lanenet_sad.cli import main
 from lanenet_sad.distillation.attention_map import attention_map
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.sources import open_source
@@ -43,6 +45,49 @@ def test_the_maps_are_the_networks_own(tmp_path, pair):
             np.testing.assert_allclose(maps[f"w0/E{block}"], expected, rtol=1e-5)
 
 
+def test_a_column_for_each_method_of_an_ablation_on_the_command_line(tmp_path):
+    titles = ("none", "SAD", "BYOT", "FRSKD")
+    weights = [str(write_weights(tmp_path / f"{title}.safetensors", seed=seed)) for seed, title in enumerate(titles)]
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    words = ["attention", str(tmp_path / "road.png"), "--out", str(tmp_path / "out"), "--weights", *weights]
+    assert main([*words, "--titles", *titles, "--cell-width", "80", "--device", "cpu", "--no-progress"]) == 0
+    grid = cv2.imread(str(tmp_path / "out" / "road.attention.png"))
+    assert 4 * 80 < grid.shape[1] < 5 * 80
+    assert 4 * 32 < grid.shape[0] < 5 * 32 + 40
+    with np.load(tmp_path / "out" / "road.attention.npz") as maps:
+        assert set(maps) == {f"{title}/E{block}" for title in titles for block in (1, 2, 3, 4)}
+
+
+def test_networks_with_fewer_blocks_have_shorter_columns(tmp_path, pair, monkeypatch):
+    loaded = Predictor.from_weights
+
+    def cut(path, **options):
+        predictor = loaded(path, **options)
+        if path == pair[0]:
+            monkeypatch.setattr(predictor.network, "decoder", FirstFeature())
+            monkeypatch.setattr(predictor.network, "existence_head", FirstFeature())
+            predictor.network.encoder.cut_after(2)
+        return predictor
+
+    monkeypatch.setattr(Predictor, "from_weights", cut)
+    write_picture(tmp_path / "road.png", make_picture((64, 160)))
+    look(tmp_path / "road.png", tmp_path, pair, titles=("exit 2", "whole"))
+    grid = cv2.imread(str(tmp_path / "out" / "road.attention.png"))
+    assert (grid[-140:-6, -332:-172] == 18).all()
+    assert (grid[-140:-6, -166:-6] > 18).any()
+    with np.load(tmp_path / "out" / "road.attention.npz") as maps:
+        assert set(maps) == {"exit 2/E1", "exit 2/E2", "whole/E1", "whole/E2", "whole/E3", "whole/E4"}
+
+
+class FirstFeature(torch.nn.Module):
+    """Stands where a head was: a network of an exit has other ones."""
+
+    input_size = None
+
+    def forward(self, encoding):
+        return encoding
+
+
 def test_without_a_checkpoint_those_in_the_package_are_looked_at(tmp_path, pair, monkeypatch):
     monkeypatch.setattr("lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", pair[0])
     write_picture(tmp_path / "road.png", make_picture((64, 160)))
@@ -67,6 +112,7 @@ def test_a_video_gives_a_video_and_maps_of_the_frames_taken(tmp_path, pair):
         ({"titles": ("one", "two", "three")}, "titles: expected one per checkpoint"),
         ({"titles": ("one", "one")}, "titles: expected different ones"),
         ({"every": 0}, "every"),
+        ({"cell_width": 8}, "cell_width: expected at least 32, got 8"),
     ],
 )
 def test_options_that_do_not_fit_are_refused(tmp_path, pair, options, message):

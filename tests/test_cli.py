@@ -87,6 +87,7 @@ COMMANDS = [
     "predict drive.mp4 --out labels --format cvat",
     "predict 0 --out out --show",
     "attention drive.mp4 --out out --weights before.safetensors after.safetensors --every 10",
+    "attention road.jpg --out out --weights a.pt b.pt c.pt d.pt --titles none SAD BYOT FRSKD --cell-width 400",
     "attention road.jpg --out out --normalization softmax --mapping max --power 4",
     "convert port/exp10_best.pth --out weights.safetensors",
     "convert model.pt --out w.safetensors --input-size 208 976 --aspect 4.686",

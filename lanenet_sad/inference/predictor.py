@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal, TypeAlias
 
 import numpy as np
 import torch
@@ -14,13 +15,17 @@ from torch import Tensor
 
 from lanenet_sad.lanes.lane import Image, LanePrediction
 from lanenet_sad.lanes.view import InputView, Placement, extract_view
+from lanenet_sad.models.exits import ExitEnsemble
 from lanenet_sad.models.interface import LaneNetOutput
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import normalize_images
-from lanenet_sad.models.weights import NetworkCard, load_weights
+from lanenet_sad.models.weights import NetworkCard, load_exits, load_weights, no_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 
 SHIPPED_WEIGHTS = Path(__file__).parents[1] / "weights" / "enet_sad_roads.safetensors"
+
+Exit: TypeAlias = int | Literal["ensemble"] | None
+"""The block behind which to leave a network, all its exits together, or the whole network."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Predictor:
         card: where the network comes from.
     """
 
-    network: LaneNet
+    network: LaneNet | ExitEnsemble
     view: InputView
     decoder: LaneDecoder
     device: torch.device
@@ -49,6 +54,7 @@ class Predictor:
         device: str = "auto",
         threshold: float | None = None,
         crop_top: float | None = None,
+        exit: Exit = None,
     ) -> Predictor:
         """Load a weight file (default: the one that ships with the package).
 
@@ -57,9 +63,10 @@ class Predictor:
             device: auto, cpu, cuda or mps.
             threshold: lowest probability of a lane point; None: as the weights say, otherwise 0.3.
             crop_top: fraction of the picture's height to cut off the top instead of the network's own rule.
+            exit: leave the network behind this block, by an exit trained there; "ensemble": the mean of all exits.
         """
         chosen = choose_device(device)
-        network, card = load_weights(weights or shipped_weights(), chosen)
+        network, card = _load(weights or shipped_weights(), chosen, exit)
         view = card.view if crop_top is None else replace(card.view, crop_top=crop_top)
         lowest = next(value for value in (threshold, card.threshold, LaneDecoder.threshold) if value is not None)
         return cls(network, view, LaneDecoder(threshold=lowest), chosen, card)
@@ -84,6 +91,15 @@ class Predictor:
 
     def _to_device(self, views: Tensor) -> Tensor:
         return normalize_images(views.to(self.device), self.card.normalization).to(memory_format=torch.channels_last)
+
+
+def _load(path: Path, device: torch.device, exit: Exit) -> tuple[LaneNet | ExitEnsemble, NetworkCard]:
+    if exit != "ensemble":
+        return load_weights(path, device, exit=exit)
+    found = load_exits(path, device)
+    if not found.exits:
+        raise no_exits(path)
+    return ExitEnsemble(found.network, found.exits).eval(), found.card
 
 
 def choose_device(name: str) -> torch.device:

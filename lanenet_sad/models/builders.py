@@ -27,6 +27,7 @@ from lanenet_sad.models.heads import (
     dilated_classifier,
 )
 from lanenet_sad.models.lanenet import LaneNet, check_input_size
+from lanenet_sad.models.message_passing import PASSINGS, MessagePassing, PassingName
 from lanenet_sad.models.resnet import NUM_BLOCKS, Depth, ResNetEncoder
 
 HeadName: TypeAlias = Literal["pooled", "fixed"]
@@ -41,6 +42,7 @@ def enet(
     concat_e34: bool | None = None,
     dropout: float | tuple[float, float] = (0.01, 0.1),
     activation: Literal["prelu", "relu"] = "prelu",
+    message_passing: PassingName | None = None,
     encoder_weights: Path | None = None,
 ) -> LaneNet:
     """Builds ENet for lanes; with SAD it is ENet-SAD, which adds no parameters and nothing at inference.
@@ -56,6 +58,7 @@ def enet(
         concat_e34: the decoder reads E3 and E4 side by side; None as the layout has it (only "port" does).
         dropout: channel dropout in stage 1, and in the deeper stages; one number is for both.
         activation: of the encoder: "prelu" as published, or "relu", which trains faster.
+        message_passing: at the end of the last block: "scnn", "resa", or none.
         encoder_weights: a weight file whose encoder this one starts from.
 
     Raises:
@@ -80,7 +83,7 @@ def enet(
         "enet", existence_head, num_lanes, input_size, lambda n: _enet_classifier(form, n), form.existence_pool
     )
     network = LaneNet(encoder=encoder, decoder=decoder, existence_head=head, num_lanes=num_lanes)
-    _start(network, decoder.full, encoder_weights)
+    _start("enet", network, decoder.full, message_passing, encoder_weights)
     network.recipe = {
         "builder": "enet",
         "num_lanes": num_lanes,
@@ -90,6 +93,7 @@ def enet(
         "concat_e34": concat_e34,
         "dropout": list(rates),
         "activation": activation,
+        "message_passing": message_passing,
     }
     return network
 
@@ -129,6 +133,7 @@ def resnet(
     existence_head: HeadName = "pooled",
     input_size: tuple[int, int] | None = None,
     dropout: float = 0.1,
+    message_passing: PassingName | None = None,
     encoder_weights: Path | None = None,
 ) -> LaneNet:
     """Builds a ResNet of output stride 8 with the small neck of published lane segmentation baselines.
@@ -142,6 +147,7 @@ def resnet(
         existence_head: "pooled" takes any input size; "fixed" is the published form, tied to `input_size`.
         input_size: (height, width) for the fixed head.
         dropout: of the neck's channels.
+        message_passing: at the end of the last block: "scnn", "resa", or none.
         encoder_weights: a checkpoint of torchvision, timm or this project whose encoder this one starts from.
 
     Raises:
@@ -157,7 +163,7 @@ def resnet(
     decoder = NeckDecoder(encoder.spec.channels[-1], num_lanes + 1, dropout=dropout)
     head = _existence_head("resnet", existence_head, num_lanes, input_size, None, "mean")
     network = LaneNet(encoder=encoder, decoder=decoder, existence_head=head, num_lanes=num_lanes)
-    _start(network, decoder.classify, encoder_weights)
+    _start("resnet", network, decoder.classify, message_passing, encoder_weights)
     network.recipe = {
         "builder": "resnet",
         "depth": depth,
@@ -165,6 +171,7 @@ def resnet(
         "existence_head": existence_head,
         "input_size": None if input_size is None else list(input_size),
         "dropout": dropout,
+        "message_passing": message_passing,
     }
     return network
 
@@ -175,6 +182,7 @@ def erfnet(
     existence_head: HeadName = "pooled",
     input_size: tuple[int, int] | None = None,
     dropout: float | tuple[float, float] = (0.03, 0.3),
+    message_passing: PassingName | None = None,
     encoder_weights: Path | None = None,
 ) -> LaneNet:
     """Builds ERFNet for lanes: 2,677,018 parameters at 288x800 with the fixed head, 613,737 of them the head's.
@@ -184,6 +192,7 @@ def erfnet(
         existence_head: "pooled" takes any input size; "fixed" is the published form, tied to `input_size`.
         input_size: (height, width) for the fixed head.
         dropout: channel dropout in the 64-channel stage, and in the 128-channel stage; one number is for both.
+        message_passing: at the end of the last block: "scnn", "resa", or none.
         encoder_weights: a checkpoint of ERFNet's authors or of this project whose encoder this one starts from.
 
     Raises:
@@ -195,13 +204,14 @@ def erfnet(
     encoder, decoder = ERFNetEncoder(dropout=rates), ERFNetDecoder(num_lanes + 1)
     head = _existence_head("erfnet", existence_head, num_lanes, input_size, lambda n: dilated_classifier(128, n), "max")
     network = LaneNet(encoder=encoder, decoder=decoder, existence_head=head, num_lanes=num_lanes)
-    _start(network, decoder.output_conv, encoder_weights)
+    _start("erfnet", network, decoder.output_conv, message_passing, encoder_weights)
     network.recipe = {
         "builder": "erfnet",
         "num_lanes": num_lanes,
         "existence_head": existence_head,
         "input_size": None if input_size is None else list(input_size),
         "dropout": list(rates),
+        "message_passing": message_passing,
     }
     return network
 
@@ -286,10 +296,20 @@ def _enet_classifier(layout: ENetLayout, num_classes: int) -> nn.Sequential:
     return dilated_classifier(128, num_classes)
 
 
-def _start(network: LaneNet, classifier: nn.Conv2d | nn.ConvTranspose2d, encoder_weights: Path | None) -> None:
-    """The values that training starts from."""
+def _start(
+    builder: str,
+    network: LaneNet,
+    classifier: nn.Conv2d | nn.ConvTranspose2d,
+    message_passing: PassingName | None,
+    encoder_weights: Path | None,
+) -> None:
+    """The values that training starts from, and message passing, which has its own."""
     network.apply(_initialize)
     _expect_background(classifier)
+    if message_passing is not None:
+        if message_passing not in PASSINGS:
+            raise ValueError(f"{builder} message_passing: expected scnn, resa or none, got {message_passing!r}.")
+        network.encoder.passing = MessagePassing(network.spec.channels[-1], message_passing)
     if encoder_weights is not None:
         load_encoder_weights(network.encoder, encoder_weights)
 

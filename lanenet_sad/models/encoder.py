@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from torch import Tensor, nn
@@ -22,9 +23,14 @@ class Encoder(nn.Module, ABC):
 
     Attributes:
         spec: channels and strides of the blocks, equal to what `forward` returns.
+        passing: what the last block ends with, such as message passing; it keeps the shape. None: nothing.
     """
 
     spec: EncoderSpec
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passing: nn.Module | None = None
 
     @abstractmethod
     def forward(self, images: Tensor) -> Encoding:
@@ -36,6 +42,19 @@ class Encoder(nn.Module, ABC):
 
         The names of the layers that stay are kept, so that weights still fit.
         """
+
+    def _finished(self, features: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """The features, of which the last goes through `passing`."""
+        if self.passing is None:
+            return tuple(features)
+        return (*features[:-1], self.passing(features[-1]))
+
+    def _shorten(self, num_blocks: int) -> None:
+        """The part of `cut_after` that is the same in all: checks the number, and cuts `spec` and `passing`."""
+        check_block(num_blocks, self.spec.num_blocks)
+        if num_blocks < self.spec.num_blocks:
+            self.passing = None
+        self.spec = EncoderSpec(self.spec.channels[:num_blocks], self.spec.strides[:num_blocks])
 
 
 def check_block(block: int, num_blocks: int) -> None:

@@ -79,7 +79,7 @@ def _encoder_tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:
 
 
 def _is_optional(name: str) -> bool:
-    return name.endswith(".num_batches_tracked") or ".passing." in name
+    return name.endswith(".num_batches_tracked") or name.startswith("passing.")
 
 
 def _misfit(ours: Mapping[str, Tensor], tensors: Mapping[str, Tensor], missing: list[str], surplus: list[str]) -> str:

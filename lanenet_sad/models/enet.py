@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lanenet_sad.models.encoder import Encoder, Encoding, check_block
+from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.interface import EncoderSpec
 
 Activation: TypeAlias = Callable[[int], nn.Module]
@@ -211,11 +211,11 @@ class ENetEncoder(Encoder):
             indices.append(pooled2)
         if self.spec.num_blocks > 3:
             features.append(self.stage3(features[-1]))
-        return Encoding(tuple(features), tuple(indices))
+        return Encoding(self._finished(features), tuple(indices))
 
     def cut_after(self, block: int) -> None:
         """Keeps E1..E`block` alone."""
-        self.spec = _shortened(self.spec, block)
+        self._shorten(block)
         _remove(self, (("down1", "stage1"), ("down2", "stage2"), ("stage3",))[block - 1 :])
 
 
@@ -247,17 +247,12 @@ class SharedENetEncoder(Encoder):
             for _ in range(self.spec.num_blocks - 1):
                 feature = self.shared_stage(feature)  # (B, 128, H/8, W/8)
                 features.append(feature)
-        return Encoding(tuple(features), tuple(indices))
+        return Encoding(self._finished(features), tuple(indices))
 
     def cut_after(self, block: int) -> None:
         """Keeps E1..E`block` alone; E2 to E4 share their weights, which go only with E2."""
-        self.spec = _shortened(self.spec, block)
+        self._shorten(block)
         _remove(self, [("down2", "shared_stage")] if block == 1 else [])
-
-
-def _shortened(spec: EncoderSpec, num_blocks: int) -> EncoderSpec:
-    check_block(num_blocks, spec.num_blocks)
-    return EncoderSpec(spec.channels[:num_blocks], spec.strides[:num_blocks])
 
 
 def _remove(encoder: nn.Module, stages: Iterable[tuple[str, ...]]) -> None:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lanenet_sad.models.decoder import Decoder
-from lanenet_sad.models.encoder import Encoder, Encoding, check_block
+from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.interface import EncoderSpec
 
 EPSILON: Final = 1e-3
@@ -105,13 +105,12 @@ class ERFNetEncoder(Encoder):
             feature = layer(feature)
             if number in _BLOCK_ENDS:
                 features.append(feature)  # (B, 64, H/4, W/4), then twice (B, 128, H/8, W/8)
-        return Encoding(tuple(features))
+        return Encoding(self._finished(features))
 
     def cut_after(self, block: int) -> None:
         """Keeps E1..E`block` alone."""
-        check_block(block, self.spec.num_blocks)
+        self._shorten(block)
         del self.layers[(0, *_BLOCK_ENDS)[block - 1] :]
-        self.spec = EncoderSpec(self.spec.channels[:block], self.spec.strides[:block])
 
 
 @final

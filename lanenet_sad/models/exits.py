@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lanenet_sad.models.decoder import Decoder
-from lanenet_sad.models.encoder import Encoding
+from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import PooledExistenceHead
 from lanenet_sad.models.interface import LaneNetOutput, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
@@ -130,6 +130,11 @@ class ExitEnsemble(nn.Module):
     def num_lanes(self) -> int:
         """L, the number of lane slots."""
         return self.network.num_lanes
+
+    @property
+    def encoder(self) -> Encoder:
+        """The network's."""
+        return self.network.encoder
 
     def forward(self, images: Tensor) -> LaneNetOutput:
         """Predicts the lanes of (B, 3, H, W) normalised images; errors as `LaneNet`."""

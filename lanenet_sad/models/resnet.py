@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias, final
 
 from torch import Tensor, nn
 
-from lanenet_sad.models.encoder import Encoder, Encoding, check_block
+from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.interface import EncoderSpec
 
 Depth: TypeAlias = Literal[18, 34, 50, 101]
@@ -125,14 +125,14 @@ class ResNetEncoder(Encoder):
         for block in range(1, self.spec.num_blocks + 1):
             feature = getattr(self, f"layer{block}")(feature)
             features.append(feature)
-        return Encoding(tuple(features))
+        return Encoding(self._finished(features))
 
     def cut_after(self, block: int) -> None:
         """Keeps E1..E`block` alone."""
-        check_block(block, self.spec.num_blocks)
-        for later in range(block + 1, self.spec.num_blocks + 1):
+        num_blocks = self.spec.num_blocks
+        self._shorten(block)
+        for later in range(block + 1, num_blocks + 1):
             delattr(self, f"layer{later}")
-        self.spec = EncoderSpec(self.spec.channels[:block], self.spec.strides[:block])
 
 
 def _stage(

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import warnings
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -18,6 +19,7 @@ from lanenet_sad.lanes.slots import slot_origins
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import build_network
 from lanenet_sad.models.checkpoint_file import load_checkpoint_file as load_checkpoint_file
+from lanenet_sad.models.exits import ExitHead, exit_recipe, of_exit, state_with_exits, without_exits
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import Normalization
 
@@ -37,6 +39,7 @@ class NetworkCard:
         history: how it was made (benchmark, steps, scores, …): JSON values.
         threshold: lowest probability of a lane point that its training chose for decoding; None: nothing was chosen.
         normalization: of the pictures that it reads.
+        exits: the blocks behind which the file holds exits too, and the width of each.
     """
 
     recipe: dict[str, Any]
@@ -44,6 +47,7 @@ class NetworkCard:
     history: dict[str, Any] = field(default_factory=dict)
     threshold: float | None = None
     normalization: Normalization = field(default_factory=Normalization)
+    exits: dict[int, int] = field(default_factory=dict)
 
     def to_json(self) -> str:
         """As one JSON text."""
@@ -56,40 +60,116 @@ class NetworkCard:
         view = values["view"]
         view["input_size"] = tuple(view["input_size"])
         normalization = Normalization(**values.get("normalization", {}))
-        return cls(values["recipe"], InputView(**view), values["history"], values.get("threshold"), normalization)
+        exits = {int(block): int(width) for block, width in values.get("exits", {}).items()}
+        return cls(
+            values["recipe"], InputView(**view), values["history"], values.get("threshold"), normalization, exits
+        )
 
 
-def save_weights(path: Path, network: LaneNet, card: NetworkCard) -> None:
-    """Write the network's weights and its card to a `.safetensors` file (temporary name, then renamed)."""
-    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+class NetworkWithExits(NamedTuple):
+    """What a weight file of a network that was trained with exits holds."""
+
+    network: LaneNet
+    exits: dict[int, ExitHead]  # by block; empty if there are none
+    card: NetworkCard
+
+
+def save_weights(path: Path, network: LaneNet, card: NetworkCard, exits: Mapping[int, ExitHead] | None = None) -> None:
+    """Write the network's weights and its card to a `.safetensors` file (temporary name, then renamed).
+
+    Args:
+        path: of the file.
+        network: what to write.
+        card: what to say of it; which exits there are is filled in.
+        exits: heads by block, to be kept beside the network.
+    """
+    state = state_with_exits(network, exits or {})
+    card = replace(card, exits={block: head.width for block, head in (exits or {}).items()})
+    tensors = {name: value.detach().cpu().contiguous().clone() for name, value in state.items()}
     with replacing(path) as temporary:
         # Not `save_file`, which leaves a file that only its owner can read.
         temporary.write_bytes(save(tensors, metadata={"format": FORMAT, "card": card.to_json()}))
 
 
-def load_weights(path: Path, device: str | torch.device = "cpu") -> tuple[LaneNet, NetworkCard]:
+def load_weights(
+    path: Path, device: str | torch.device = "cpu", *, exit: int | None = None
+) -> tuple[LaneNet, NetworkCard]:
     """Build the network that a weight file or a training checkpoint describes and fill it.
 
     Args:
         path: a `.safetensors` file of `save_weights`, or the `last.pt` of a training run (its averaged
             weights if it has them).
         device: where the network goes.
+        exit: the network truncated at the exit behind this block, of which only the layers needed are built; None: the
+            whole network.
 
     Returns:
-        The network in eval mode, and its card.
+        The network in eval mode, and its card, whose recipe is that of this network.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: the file is damaged, of another program, needs pickle, or does not fit its own recipe.
+        ValueError: the file is damaged, of another program, needs pickle, does not fit its own recipe, or has no such
+            exit.
     """
-    card, tensors = read_weights(path)
+    card, tensors = _read(path)
+    if exit is not None:
+        card, tensors = _at_exit(card, tensors, exit, path)
     network = build_network(card.recipe)
-    fill_network(network, tensors, path)
+    fill_network(network, without_exits(tensors), path)
     return network.to(device).eval(), card
 
 
+def load_exits(path: Path, device: str | torch.device = "cpu") -> NetworkWithExits:
+    """The whole network of a file with all its exits, in eval mode; errors as `load_weights`."""
+    card, tensors = _read(path)
+    network = build_network(card.recipe)
+    fill_network(network, without_exits(tensors), path)
+    exits = {}
+    for block, width in card.exits.items():
+        head = ExitHead(network.spec, block, width=width)
+        fill_network(head, of_exit(tensors, block), path)
+        exits[block] = head.to(device).eval()
+    return NetworkWithExits(network.to(device).eval(), exits, card)
+
+
+def no_exits(path: Path) -> ValueError:
+    """What to raise where a file without exits is asked for one."""
+    return ValueError(
+        f"Weights {path}: there are no exits in this file; a run with BeYourOwnTeacher or DeepSupervision among its "
+        f"distillation methods trains some."
+    )
+
+
+def _at_exit(
+    card: NetworkCard, tensors: dict[str, Tensor], block: int, path: Path
+) -> tuple[NetworkCard, dict[str, Tensor]]:
+    """Card and tensors of the network truncated at an exit."""
+    if not card.exits:
+        raise no_exits(path)
+    with torch.device("meta"):
+        encoder = build_network(card.recipe).encoder
+    if block not in card.exits:
+        known = " and ".join(str(each) for each in sorted(card.exits))
+        last = encoder.spec.num_blocks
+        reason = "" if 1 <= block <= last else f", as the encoder has blocks 1 to {last}"
+        raise ValueError(
+            f"Weights {path}: there is no exit {block}{reason}; this network has exit{'s' * (len(card.exits) > 1)} "
+            f"{known}."
+        )
+    encoder.cut_after(block)
+    card = replace(card, recipe=exit_recipe(card.recipe, block, card.exits[block]), exits={})
+    needed = {f"encoder.{name}" for name in encoder.state_dict()}
+    return card, {name: tensors[name] for name in needed & tensors.keys()} | of_exit(tensors, block)
+
+
 def read_weights(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
-    """The card and the tensors of a weight file, without building the network; errors as `load_weights`."""
+    """The card and the network's tensors of a weight file, without building anything; errors as `load_weights`."""
+    card, tensors = _read(path)
+    return card, without_exits(tensors)
+
+
+def _read(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
+    """The card and the tensors of a weight file, those of exits among them."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Weights {path}: there is no such file.")
@@ -98,7 +178,7 @@ def read_weights(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
     return _read_checkpoint(path)
 
 
-def fill_network(network: LaneNet, tensors: dict[str, Tensor], path: Path) -> None:
+def fill_network(network: nn.Module, tensors: dict[str, Tensor], path: Path) -> None:
     """Load `tensors` into `network`, or say in one sentence what does not fit."""
     expected = network.state_dict()
     missing = sorted(expected.keys() - tensors.keys())
@@ -210,7 +290,8 @@ def _read_checkpoint(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:
     content = load_checkpoint_file(path)
     if not {"card", "network"} <= content.keys():
         raise ValueError(f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got other contents.")
-    return _card(content["card"], path), content.get("ema") or content["network"]
+    tensors: dict[str, Tensor] = content.get("ema") or {**content["network"], **content.get("exits", {})}
+    return _card(content["card"], path), tensors
 
 
 def _card(text: str, path: Path) -> NetworkCard:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.models.exits import state_with_exits
 from lanenet_sad.models.weights import NetworkCard, fill_network, load_checkpoint_file
 from lanenet_sad.training.ema import WeightAverage
 from lanenet_sad.training.learner import Learner
@@ -53,9 +54,12 @@ def save_checkpoint(
         settings: what a resumed run must have in common with this one.
         precision: state of the loss scaler of 16-mixed; empty otherwise.
     """
+    exits = learner.exits()
+    card = replace(card, exits={block: head.width for block, head in exits.items()})
     content: dict[str, Any] = {
         "card": card.to_json(),
         "network": _on_cpu(learner.network.state_dict()),
+        "exits": _on_cpu(state_with_exits(nn.Module(), exits)),
         "distillation": _on_cpu(learner.distillation.state_dict()),
         "optimizer": optimizer.state_dict(),
         "ema": _on_cpu(ema.state) if ema else None,
@@ -96,8 +100,10 @@ def resume_checkpoint(
     if (ema is None) != (content["ema"] is None):
         raise ValueError(f"Resume: {path} was trained {'with' if ema is None else 'without'} EMA; keep that setting.")
     if ema is not None:
-        for name, value in content["ema"].items():
-            ema.state[name].copy_(value)
+        # Averages of exits are not in files of before they were averaged; the exits themselves are.
+        trained = state_with_exits(learner.network, learner.exits())
+        for name, value in ema.state.items():
+            value.copy_(content["ema"].get(name, trained[name]))
     try:
         optimizer.load_state_dict(content["optimizer"])
     except ValueError as error:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from lightning_fabric import Fabric
 
+from lanenet_sad.models.exits import load_state_with_exits, state_with_exits
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.weights import NetworkCard, save_weights
 from lanenet_sad.training.checkpoint import Progress, save_checkpoint
@@ -44,17 +45,17 @@ class Keeper:
 
     @contextmanager
     def network(self) -> Iterator[LaneNet]:
-        """The network as it is kept: with its averaged weights, where there are any."""
-        network = self.learner.network
+        """The network as it is kept, and its exits: with their averaged weights, where there are any."""
+        network, exits = self.learner.network, self.learner.exits()
         if self.ema is None:
             yield network
             return
-        trained = {name: value.detach().clone() for name, value in network.state_dict().items()}
-        network.load_state_dict(self.ema.state)
+        trained = {name: value.detach().clone() for name, value in state_with_exits(network, exits).items()}
+        load_state_with_exits(network, exits, self.ema.state)
         try:
             yield network
         finally:
-            network.load_state_dict(trained)
+            load_state_with_exits(network, exits, trained)
 
     def save_network(self, name: str, **history: Any) -> None:
         """Write a network file."""
@@ -63,7 +64,7 @@ class Keeper:
             self._refuse_infinite(network)
             if self.fabric.is_global_zero:
                 card = replace(self.card, history=history)
-                save_weights(self.output_dir / name, network, card)
+                save_weights(self.output_dir / name, network, card, self.learner.exits())
 
     def save_state(self, name: str = "last.pt") -> None:
         """Write everything that a resumed run needs; it looks for `last.pt`."""
@@ -82,7 +83,8 @@ class Keeper:
 
     def _refuse_infinite(self, network: LaneNet) -> None:
         """Broken weights never take the place of good ones."""
-        if not all(bool(torch.isfinite(value).all()) for value in network.state_dict().values()):
+        state = state_with_exits(network, self.learner.exits())
+        if not all(bool(torch.isfinite(value).all()) for value in state.values()):
             raise ValueError(divergence(self.progress.step, "a weight"))
 
 

@@ -90,7 +90,9 @@ def _acts_from(learner: Learner, schedule: Schedule) -> int:
     """The first step at which a run differs from one without distillation."""
     methods = list(learner.methods())
     early = any(
-        method.has_label_losses or type(method).extend_batch is not DistillationMethod.extend_batch
+        method.has_label_losses
+        or type(method).extend_batch is not DistillationMethod.extend_batch
+        or any(True for _ in method.parameters())  # which the other run's state has no values for
         for method in methods
     )
     return 0 if early else schedule.start if methods else schedule.max_steps

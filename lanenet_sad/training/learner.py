@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.losses.lane_loss import LaneLoss
+from lanenet_sad.models.exits import ExitHead
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets
 from lanenet_sad.models.lanenet import LaneNet
 
@@ -74,6 +75,13 @@ class Learner(nn.Module):
     def methods(self) -> Iterable[DistillationMethod]:
         """The distillation methods with their type."""
         return [method for method in self.distillation if isinstance(method, DistillationMethod)]
+
+    def exits(self) -> Mapping[int, ExitHead]:
+        """The exits that the methods train, by block; where two train one behind the same block, the first one's."""
+        found: dict[int, ExitHead] = {}
+        for method in self.methods():
+            found = {**method.exits(), **found}
+        return found
 
     def _gradient_share(self, task: dict[str, Tensor], distillation: dict[str, Tensor]) -> dict[str, float]:
         """Distillation / task, of the loss and of the gradient in the encoder.

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, distributed
+from torch import Tensor, distributed, nn
 from torch.utils.data import DataLoader, Dataset, Subset
 
 from lanenet_sad.datasets.base import LaneDataset
@@ -24,7 +24,7 @@ from lanenet_sad.postprocess.decode import LaneDecoder
 
 
 def predict_dataset(
-    network: LaneNet,
+    network: nn.Module,
     dataset: LaneDataset,
     view: InputView,
     decoder: LaneDecoder,
@@ -39,7 +39,7 @@ def predict_dataset(
     """Decoded lanes and labels of every image, batch by batch; unreadable ones come first in theirs.
 
     Args:
-        network: in eval mode; the batches go to the device of its weights.
+        network: a lane network in eval mode; the batches go to the device of its weights.
         dataset: images and labels.
         view: what part of a picture the network sees.
         decoder: network output -> lanes; it samples the rows that a label names.

@@ -9,6 +9,7 @@ from lanenet_sad.visualization.annotators import (
 )
 from lanenet_sad.visualization.attention_grid import attention_grid, draw_heat, normalize_map
 from lanenet_sad.visualization.contact_sheet import contact_sheet
+from lanenet_sad.visualization.curves import plot_training
 from lanenet_sad.visualization.palette import Color, slot_color
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "contact_sheet",
     "draw_heat",
     "normalize_map",
+    "plot_training",
     "slot_color",
 ]

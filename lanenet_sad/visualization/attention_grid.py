@@ -22,7 +22,7 @@ _BACKGROUND = 18
 
 def attention_grid(
     image: Image,
-    maps: Sequence[Sequence[AttentionMap]],
+    maps: Sequence[Sequence[AttentionMap | None]],
     *,
     row_titles: Sequence[str] | None = None,
     column_titles: Sequence[str] | None = None,
@@ -34,9 +34,11 @@ def attention_grid(
 
     Args:
         image: (H, W, 3) RGB uint8.
-        maps: `maps[block][checkpoint]`, each (h, w) of any size; as many checkpoints for every block.
+        maps: `maps[block][checkpoint]`, each (h, w) of any size; as many checkpoints for every block. None leaves the
+            place empty, for a network without that block.
         row_titles: one for each block; None gives E1, E2, ...
-        column_titles: one for each checkpoint, for example "before SAD" and "after SAD"; None leaves the line out.
+        column_titles: one for each checkpoint, for example "before SAD" and "after SAD", written smaller where they
+            are too long; None leaves the line out.
         normalization: see `normalize_map`; each map by itself.
         placements: for each checkpoint, the rectangle of the picture that its maps cover; None for the whole picture.
         cell_width: pixels of each small picture; a narrower picture is not enlarged.
@@ -62,11 +64,14 @@ def attention_grid(
         top = header + row * (height + _GAP)
         _write(grid, title, (margin / 2, top + height / 2), font_size)
         for column, attention_map in enumerate(of_block):
+            if attention_map is None:
+                continue
             left = margin + column * (width + _GAP)
             heat = draw_heat(cell, normalize_map(attention_map, normalization), shrunk[column][1])
             grid[top : top + height, left : left + width] = heat
     for column, title in enumerate(column_titles or ()):
-        _write(grid, title, (margin + column * (width + _GAP) + width / 2, header / 2), font_size)
+        center = (margin + column * (width + _GAP) + width / 2, header / 2)
+        _write(grid, title, center, font_size * min(1.0, width / _text_width([title], font_size)))
     return grid
 
 
@@ -125,7 +130,7 @@ def draw_heat(image: Image, values: NDArray[np.float32], placement: Placement | 
 
 
 def _count_columns(
-    maps: Sequence[Sequence[AttentionMap]], row_titles: Sequence[str] | None, column_titles: Sequence[str] | None
+    maps: Sequence[Sequence[AttentionMap | None]], row_titles: Sequence[str] | None, column_titles: Sequence[str] | None
 ) -> int:
     counts = {len(of_block) for of_block in maps}
     if len(counts) != 1 or counts == {0}:
@@ -154,7 +159,7 @@ def _shrink(image: Image, placement: Placement | None, cell_width: int) -> tuple
 
 
 def _text_width(texts: Sequence[str], font_size: float) -> int:
-    return max(cv2.getTextSize(text, _FONT, font_size, 1)[0][0] for text in texts)
+    return max(1, *(cv2.getTextSize(text, _FONT, font_size, 1)[0][0] for text in texts))
 
 
 def _write(image: Image, text: str, center: tuple[float, float], font_size: float) -> None:

@@ -18,7 +18,7 @@ from lanenet_sad.models.weights import NetworkCard, load_weights, save_weights, 
 SIZE = (32, 64)
 NETWORKS = [
     pytest.param(resnet, {}, id="resnet18"),
-    pytest.param(resnet, {"depth": 50, "num_lanes": 6}, id="resnet50-6-lanes"),
+    pytest.param(resnet, {"num_lanes": 6}, id="resnet18-6-lanes"),
     pytest.param(resnet, {"existence_head": "fixed", "input_size": SIZE}, id="resnet18-fixed"),
     pytest.param(erfnet, {}, id="erfnet"),
     pytest.param(erfnet, {"existence_head": "fixed", "input_size": SIZE, "num_lanes": 2}, id="erfnet-fixed-2-lanes"),
@@ -177,13 +177,13 @@ def test_overfits_one_batch(builder):
     network, criterion = builder(dropout=0.0), LaneLoss()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
     losses = []
-    for _ in range(15):
+    for _ in range(20):
         optimizer.zero_grad()
         loss = torch.stack(list(criterion(network(pictures), targets).values())).sum()
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.5 * losses[0]
 
 
 def random_state(encoder: nn.Module) -> dict[str, torch.Tensor]:

@@ -172,3 +172,16 @@ def test_the_existence_head_reads_the_softmax_of_the_coarse_logits():
         enlarged = torch.nn.functional.interpolate(coarse, size=(32, 64), mode="bilinear")
     torch.testing.assert_close(output.existence_logits, expected)
     torch.testing.assert_close(output.segmentation_logits, enlarged)
+
+
+def test_bottlenecks_keep_the_promised_shapes():
+    network = resnet(depth=50).eval()
+    with torch.no_grad():
+        output = network(torch.randn(1, 3, 32, 64))
+    assert [tuple(feature.shape) for feature in output.features] == [
+        (1, 256, 8, 16),
+        (1, 512, 4, 8),
+        (1, 1024, 4, 8),
+        (1, 2048, 4, 8),
+    ]
+    assert output.segmentation_logits.shape == (1, 5, 32, 64)

@@ -165,6 +165,26 @@ def test_titles_are_written() -> None:
     assert (other != plain).any()
 
 
+def test_a_network_without_a_block_leaves_its_place_empty() -> None:
+    image, both = make_picture(), [[make_map(), make_map()], [make_map(), make_map()]]
+    whole = attention_grid(image, both)
+    holed = attention_grid(image, [both[0], [both[1][0], None]])
+    changed = np.argwhere((whole != holed).any(axis=-1))
+    (top, left), (bottom, right) = changed.min(axis=0), changed.max(axis=0)
+    assert (bottom + 1, right + 1) == (whole.shape[0] - 6, whole.shape[1] - 6)
+    assert (holed[top : bottom + 1, left : right + 1] == 18).all()
+    assert (bottom + 1 - top, right + 1 - left) == (90, 160)
+
+
+def test_long_column_titles_stay_above_their_column() -> None:
+    maps = [[make_map(), make_map()]]
+    plain = attention_grid(make_picture(), maps)
+    titled = attention_grid(make_picture(), maps, column_titles=("a very long title of a checkpoint " * 4, "b"))
+    header = titled[: titled.shape[0] - plain.shape[0]]
+    assert (header[:, -166:-100] == 18).all()
+    assert (header[:, -332:-172] > 60).any()
+
+
 @pytest.mark.parametrize(
     ("maps", "titles", "message"),
     [
