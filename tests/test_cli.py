@@ -80,7 +80,7 @@ COMMANDS = [
     "evaluate culane --root data/CULane --weights runs/culane/best.safetensors",
     "evaluate culane --root data/roads --weights w.safetensors --split val --canvas-width 1640 --out evaluation",
     "evaluate tusimple --root data/TuSimple --weights w.safetensors --decoding published",
-    "evaluate culane --root data/roads --split val --weights w.safetensors --all-exits",
+    "evaluate culane --root data/CULane --weights w.safetensors --all-exits --weight-noise 0 0.02 0.05 0.1",
     "evaluate culane --root data/roads --weights w.safetensors --exit 2 --weight-noise 0 0.01 0.02 --noise-seeds 5",
     "predict drive.mp4 --out out --weights runs/byot/best.safetensors --exit 3",
     "predict drive.mp4 --out out --weights w.safetensors --device cpu --batch-size 4 --threshold 0.4 --crop-top 0.35",
