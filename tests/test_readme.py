@@ -90,7 +90,7 @@ def test_commands_for_other_teachers_and_networks(workplace, monkeypatch, capsys
     write_culane_list(root / "list/val_gt.txt", [CULaneListEntry(name) for name in names])
     write_culane_list(root / "list/test.txt", [CULaneListEntry(name) for name in names])
     small = "--schedule.max-steps 3 --schedule.distillation-start 2 --batch-size 2 --runtime.num-workers 0"
-    small += " --view.input-size 48 128 --model.input-size 48 128"
+    small += " --view.input-size 48 128 --model.input-size=[48,128]"
     more = {"train": small, "evaluate": "--num-workers 0 --noise-seeds 1", "ablate": "--report-only"}
     run_lines(fenced("bash", "Other teachers, other networks"), more)
     assert len((workplace / "runs/byot/lanes/lanes.jsonl").read_text().splitlines()) == 18
