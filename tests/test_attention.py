@@ -83,6 +83,7 @@ class FirstFeature(torch.nn.Module):
     """Stands where a head was: a network of an exit has other ones."""
 
     input_size = None
+    reads_logits = False
 
     def forward(self, encoding):
         return encoding
