@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torch.utils.data import DataLoader
 
-from lanenet_sad.benchmarks import Benchmark, find_benchmark
+from lanenet_sad.benchmarks import find_benchmark
 from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.datasets.mixture import mixed
 from lanenet_sad.datasets.sampling import SampleSet, StepBatches, collate, initialize_worker
@@ -28,7 +28,6 @@ from lanenet_sad.losses.lane_loss import LaneLoss
 from lanenet_sad.models.interface import NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.weights import NetworkCard, start_from
-from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.training.checkpoint import Progress, resume_checkpoint
 from lanenet_sad.training.ema import WeightAverage
 from lanenet_sad.training.keeper import Keeper, divergence
@@ -39,7 +38,7 @@ from lanenet_sad.training.options import Cadence, Runtime, check_settings
 from lanenet_sad.training.progress import StepProgress, StopRequest
 from lanenet_sad.training.run_folder import prepare_run_folder
 from lanenet_sad.training.schedule import Schedule
-from lanenet_sad.training.validation import validate
+from lanenet_sad.training.validator import Validator
 
 
 @dataclass(frozen=True)
@@ -159,7 +158,7 @@ def train(
     history = {"benchmark": benchmark, "seed": seed, "train_split": train_split}
     card = NetworkCard(model.recipe, view, history, threshold)
     keeper = Keeper(fabric, learner, wrapped_optimizer, ema, card, progress, out, settings)
-    check = _Validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers)
+    check = Validator(kind, held_out, canvas_width, cadence.max_val_images, batch_size, runtime.num_workers)
     run = _Run(fabric, wrapped, wrapped_optimizer, schedule, cadence, keeper, clip_norm, accumulate, check)
     _fit(run, _loader(run, data, batch_size, runtime.num_workers, seed), seed, show=runtime.progress)
     return _summary(run, [*data.faults, *check.faults])
@@ -241,6 +240,8 @@ def _fit(run: _Run, loader: Iterable[Any], seed: int, *, show: bool) -> None:
         StepProgress(last, progress.step, enabled=show and first_rank) as display,
         StopRequest() as stop,
     ):
+        if progress.step == last and any_rank(run.fabric, log.lacks("val_score", last)):
+            log.write(last, _validated(run))  # it was stopped between its last step and that step's validation
         while progress.step < last:
             if progress.step == run.schedule.start and len(run.learner.module.distillation):
                 keeper.save_network("before_distillation.safetensors")
@@ -256,14 +257,19 @@ def _fit(run: _Run, loader: Iterable[Any], seed: int, *, show: bool) -> None:
             if progress.step in cadence.keep_states:
                 keeper.save_state(f"state_{progress.step}.pt")
             if validates and not stops:
-                score = run.check(keeper)
-                values |= {} if score is None else {"val_score": score}
-                keeper.save_state()  # once more, with the best score in it
+                values |= _validated(run)
             if due or "val_score" in values:
                 log.write(progress.step, values)
                 display.line(progress.step, values)
-            if stops and progress.step < last:
+            if stops:
                 raise KeyboardInterrupt
+
+
+def _validated(run: _Run) -> dict[str, float]:
+    """Validates, and keeps the network if it is the best so far; returns what to log."""
+    score = run.check(run.keeper)
+    run.keeper.save_state()  # with the best score in it
+    return {} if score is None else {"val_score": score}
 
 
 def _step(run: _Run, batches: Iterator[Any], *, with_diagnostics: bool) -> dict[str, float]:
@@ -308,40 +314,3 @@ def _set_learning_rate(optimizer: Any, scale: float) -> None:
     for group in optimizer.param_groups:
         group.setdefault("base_lr", group["lr"])
         group["lr"] = group["base_lr"] * scale
-
-
-@dataclass
-class _Validator:
-    """Scores a run's network and keeps it if it is the best so far."""
-
-    kind: Benchmark
-    held_out: LaneDataset | None
-    canvas_width: int | None
-    max_images: int | None
-    batch_size: int
-    num_workers: int
-    faults: list[str] = field(default_factory=list)
-
-    def __call__(self, keeper: Keeper) -> float | None:
-        progress = keeper.progress
-        if self.held_out is None:
-            keeper.save_network("best.safetensors")
-            return None
-        lowest = self.kind.threshold if keeper.card.threshold is None else keeper.card.threshold
-        metric, decoder = self.kind.metric(self.canvas_width), LaneDecoder(threshold=lowest)
-        with keeper.network() as network:
-            score = validate(
-                network,
-                self.held_out,
-                metric,
-                keeper.card.view,
-                decoder,
-                batch_size=self.batch_size,
-                num_workers=self.num_workers,
-                max_images=self.max_images,
-                faults=self.faults,
-            ).value
-        if progress.best_score is None or score > progress.best_score:
-            progress.best_score, progress.best_step = score, progress.step
-            keeper.save_network("best.safetensors", val_score=score)
-        return score

@@ -194,7 +194,7 @@ def test_an_interrupt_during_validation_keeps_the_steps_before_it(root, tmp_path
     def interrupted(*args, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("lanenet_sad.train.validate", interrupted)
+    monkeypatch.setattr("lanenet_sad.training.validator.validate", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run(root, tmp_path / "run", val_split="train", cadence=Cadence(2, 2, 2))
     assert torch.load(tmp_path / "run" / "last.pt", weights_only=True)["progress"]["step"] == 2
@@ -333,3 +333,30 @@ def test_a_run_does_not_go_on_where_distillation_has_acted(root, tmp_path):
     (tmp_path / "none" / "state_5.pt").rename(tmp_path / "none" / "last.pt")
     with pytest.raises(ValueError, match="was trained with distillation"):
         run(root, tmp_path / "none", resume=True)  # SAD acts from step 4
+
+
+def test_a_run_stopped_before_its_last_validation_is_validated_when_resumed(root, tmp_path, monkeypatch):
+    options = {
+        "val_split": "train",
+        "canvas_width": 1640,
+        "cadence": Cadence(log_every=2, checkpoint_every=2, validate_every=6),
+    }
+    with monkeypatch.context() as patched:
+        patched.setattr(train_module.Validator, "__call__", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            run(root, tmp_path / "run", **options)
+    summary = run(root, tmp_path / "run", resume=True, **options)
+    run(root, tmp_path / "whole", **options)
+    ours, theirs = (
+        list(csv.DictReader((tmp_path / name / "metrics.csv").read_text().splitlines()))[-1]["val_score"]
+        for name in ("run", "whole")
+    )
+    assert ours == theirs
+    assert summary.best_score == pytest.approx(float(ours), abs=1e-6)
+    assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_a_run_does_not_go_on_with_other_settings_of_a_method(root, tmp_path):
+    run(root, tmp_path / "run")
+    with pytest.raises(ValueError, match=r"was trained with distillation\.0\.weight 0\.1, not 0\.3"):
+        run(root, tmp_path / "run", distillation=[partial(SelfAttentionDistillation, weight=0.3)], resume=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import warnings
 from typing import Any
@@ -12,6 +13,7 @@ from torch.optim import Optimizer
 
 from lanenet_sad.datasets.sampling import SampleSet
 from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.distillation.teacher import FrozenTeacher
 from lanenet_sad.training.learner import Learner
 from lanenet_sad.training.options import Runtime
 from lanenet_sad.training.schedule import Schedule
@@ -83,7 +85,22 @@ def run_settings(
         "distillation": methods,
         "distillation_start": schedule.start,
         "distillation_acts_from": _acts_from(learner, schedule),
+        "distillation_ramp": (schedule.distillation_ramp, schedule.distillation_ramp_shape),
+        **_method_settings(learner),
     }
+
+
+def _method_settings(learner: Learner) -> dict[str, Any]:
+    """Every setting of every method by name, such as `distillation.0.weight`; of a teacher, its file's digest."""
+    settings: dict[str, Any] = {}
+    for number, method in enumerate(learner.methods()):
+        for name, value in vars(method).items():
+            if isinstance(value, FrozenTeacher):
+                value = hashlib.sha256(value.path.read_bytes()).hexdigest()[:16]
+            plain = isinstance(value, (bool, int, float, str, tuple)) and not name.startswith("_")
+            if plain and name != "training":
+                settings[f"distillation.{number}.{name}"] = value
+    return settings
 
 
 def _acts_from(learner: Learner, schedule: Schedule) -> int:

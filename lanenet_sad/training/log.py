@@ -38,6 +38,21 @@ class MetricLog:
         if not self._enabled:
             return
         row = {"step": str(step), **{name: f"{value:.6g}" for name, value in values.items()}}
+        if self._rows and self._rows[-1]["step"] == row["step"]:
+            self._rows[-1] |= row
+            self._columns = list(dict.fromkeys([*self._columns, *row]))
+            self._rewrite()
+        else:
+            self._append(row)
+        for name, value in values.items():
+            if self._board is not None:
+                self._board.add_scalar(name, value, step)
+
+    def lacks(self, name: str, step: int) -> bool:
+        """Whether the rows of a step, if they are written here, have no such figure."""
+        return self._enabled and not any(row["step"] == str(step) and row.get(name) for row in self._rows)
+
+    def _append(self, row: dict[str, str]) -> None:
         self._rows.append(row)
         new = [name for name in row if name not in self._columns]
         if new:
@@ -46,9 +61,6 @@ class MetricLog:
         else:
             with self.path.open("a", newline="", encoding="utf-8") as file:
                 csv.DictWriter(file, self._columns).writerow(row)
-        for name, value in values.items():
-            if self._board is not None:
-                self._board.add_scalar(name, value, step)
 
     def __enter__(self) -> MetricLog:
         return self

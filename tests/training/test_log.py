@@ -44,3 +44,12 @@ def test_without_tensorboard_there_is_the_csv_file_alone(tmp_path, monkeypatch):
     with MetricLog(tmp_path) as log:
         log.write(1, {"loss": 2.0})
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
+
+
+def test_later_figures_of_a_step_join_its_row(tmp_path):
+    with MetricLog(tmp_path) as log:
+        log.write(6, {"loss": 2.0})
+        assert log.lacks("val_score", 6)
+        log.write(6, {"val_score": 0.5})
+        assert not log.lacks("val_score", 6)
+    assert read(tmp_path) == [{"step": "6", "loss": "2", "val_score": "0.5"}]
