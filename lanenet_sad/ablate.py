@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from argparse import ArgumentError
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -11,17 +12,19 @@ from tempfile import TemporaryDirectory
 
 from lanenet_sad.ablation.grid import Grid, PlannedRun, find_grid, read_grid
 from lanenet_sad.ablation.report import RowSummary, summarize, write_report
-from lanenet_sad.ablation.results import read_results
-from lanenet_sad.ablation.runner import GridRunner
+from lanenet_sad.ablation.results import RunResult, data_fingerprint, read_results
+from lanenet_sad.ablation.runner import GridRunner, failure_path, find_folder
 from lanenet_sad.attention import attention
 from lanenet_sad.command_line import build_parser, instantiate
+from lanenet_sad.distillation.teacher import FrozenTeacher
 from lanenet_sad.inference.sinks import write_image
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.images import read_image
 from lanenet_sad.visualization.curves import plot_training
 
 _PICTURES = {
     "curves.png": "Effective support of the attention maps and share of distillation over training (first seed)",
-    "attention.png": "What the blocks look at, before distillation began and at the end (first seed)",
+    "attention.png": "What the blocks look at, when imitation begins and at the end (first seed)",
 }
 
 
@@ -77,25 +80,29 @@ def ablate(
     if jobs < 1:
         raise ValueError(f"jobs: expected at least 1, got {jobs}.")
     path = find_grid(grid)
-    table = read_grid(path, seeds=seeds, values=_named(values or []))
+    if picture is not None:
+        read_image(picture)  # whether it can be read is not to be found out after days
+    named = _named(values or [])
+    table = read_grid(path, seeds=seeds, values=named)
     runs_dir = runs or out / "runs"
     results_path = results or runs_dir / "results.csv"
-    command = f"lanenet-sad ablate {path.stem} --root ROOT --out OUT"
-    command += f" --seeds {' '.join(map(str, seeds))}" if seeds else ""
+    command = _command(grid, seeds, rows, named)
 
     def report() -> tuple[Path, ...]:
         shown = {caption: out / name for name, caption in _PICTURES.items() if (out / name).is_file()}
-        return write_report(out, table, read_results(results_path), command, shown)
+        failures = read_failures(runs_dir, table.runs())
+        return write_report(out, table, read_results(results_path), command, shown, failures)
 
     chosen = _chosen(table, rows)
     if not report_only:
         check_rows(chosen, root)
-    runner = GridRunner(root, runs_dir, results_path, jobs, report=report)
+        check_data(chosen, read_results(results_path), data_fingerprint(root), results_path)
+    runner = GridRunner(root, runs_dir, results_path, jobs, report=report, data=data_fingerprint(root))
     if not report_only:
         runner.do(chosen, table.baseline)
     _draw(table, runs_dir, out, picture)
     paths = report()
-    summaries = summarize(table, read_results(results_path))
+    summaries = summarize(table, read_results(results_path), read_failures(runs_dir, table.runs()))
     print(paths[0].read_text(encoding="utf-8").partition("Command:")[0].rstrip())
     print(f"\nwrote {', '.join(str(path) for path in paths)}")
     return Ablation(tuple(summaries), paths, results_path, tuple(runner.faults))
@@ -115,26 +122,31 @@ def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
         try:
             settings = {**run.configuration, "root": str(root), "out": "."}
             parts = instantiate(parser, parser.parse_object(settings), train)
+            if parts["val_split"] is None:
+                raise ValueError("val_split is null, and without a validation split there is no score to compare.")
             for method in parts["distillation"]:
-                method(parts["model"].spec)
+                teacher = getattr(method(parts["model"].spec), "teacher", None)
+                if isinstance(teacher, FrozenTeacher):
+                    teacher.check_size(parts["view"].input_size)
         except (ValueError, OSError, ArgumentError) as error:
             raise ValueError(f"Row {name!r} of the grid: {error}") from error
 
 
 def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
     """Pictures of the runs with the first seed, where their folders are still there."""
-    folders = {run.row: runs_dir / run.folder for run in grid.runs() if run.seed == grid.seeds[0]}
+    found = {run.row: find_folder(runs_dir, run) for run in grid.runs() if run.seed == grid.seeds[0]}
+    folders = {row: folder for row, folder in found.items() if folder is not None}
     taught = {row: path / "metrics.csv" for row, path in folders.items() if row != grid.baseline}
     taught = {row: path for row, path in taught.items() if path.is_file()}
     if taught:
         write_image(out / "curves.png", plot_training(taught))
-    if picture is None:
-        return
     columns = {}
     for row, folder in folders.items():
         for title, name in ((f"{row}, before", "before_distillation"), (row, "best")):
             if (folder / f"{name}.safetensors").is_file():
                 columns[title] = folder / f"{name}.safetensors"
+    if picture is None or not columns:
+        return
     with TemporaryDirectory() as drawn:
         attention(
             str(picture),
@@ -157,9 +169,39 @@ def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:
     return [run for run in grid.runs() if run.row in wanted]
 
 
+def check_data(runs: Sequence[PlannedRun], results: Mapping[str, RunResult], data: str, results_path: Path) -> None:
+    """Refuse to put runs on different data into one table.
+
+    Raises:
+        ValueError: names the first finished run of the grid that was done on other data.
+    """
+    for run in runs:
+        result = results.get(run.digest)
+        if result is not None and result.data != data:
+            raise ValueError(
+                f"Results {results_path}: {result.row}, seed {result.seed} was run on other data (fingerprint "
+                f"{result.data}, that of the root is {data}). Give other --results and --runs."
+            )
+
+
+def _command(grid: Path, seeds: list[int] | None, rows: list[str] | None, values: Mapping[str, str]) -> str:
+    """What was asked for, without the folders."""
+    words = ["lanenet-sad", "ablate", str(grid), "--root", "ROOT", "--out", "OUT"]
+    words += ["--seeds", *map(str, seeds)] if seeds else []
+    words += ["--rows", *rows] if rows else []
+    words += ["--values", *(f"{name}={Path(value).name}" for name, value in values.items())] if values else []
+    return shlex.join(words)
+
+
 def _named(values: Sequence[str]) -> dict[str, str]:
     pairs = [value.partition("=") for value in values]
     for name, equals, _ in pairs:
         if not name.isidentifier() or not equals:
             raise ValueError(f"values: expected NAME=VALUE, got {name + equals!r}.")
     return {name: value for name, _, value in pairs}
+
+
+def read_failures(runs_dir: Path, runs: Sequence[PlannedRun]) -> dict[str, str]:
+    """By digest, what runs that failed said last."""
+    paths = {run.digest: failure_path(runs_dir, run) for run in runs}
+    return {digest: path.read_text(encoding="utf-8") for digest, path in paths.items() if path.is_file()}

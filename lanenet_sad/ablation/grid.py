@@ -18,8 +18,9 @@ from lanenet_sad.lanes.files import read_text
 _KEYS = {"title", "about", "base", "settings", "seeds", "baseline", "rows"}
 _CONFIGS = Path(__file__).parents[1] / "configs"
 
-# What a run's result does not depend on; all else goes into its digest.
+# What a run's result does not depend on, or what is looked at apart from them; all else goes into its digest.
 _INDIFFERENT = ("root", "out", "cadence", "runtime", "resume", "configuration")
+_RUNTIME = {"precision": "32-true", "devices": 1}
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,8 @@ class PlannedRun:
         row: the row's name.
         seed: of everything random.
         configuration: a complete experiment, as `lanenet-sad train --config` reads it.
-        digest: ten letters that two runs have in common if, and only if, they have the same settings and seed; values
-            of ${name} do not count.
+        digest: ten letters that two runs have in common if, and only if, they have the same settings and seed. Of a
+            file given for ${name} its content counts, not its name. How often a run logs and writes does not count.
         missing: names of values that the row needs (`${teacher}`) and that nobody gave; it cannot be run then.
     """
 
@@ -81,7 +82,9 @@ class Grid:
         configuration["seed"] = seed
         missing: set[str] = set()
         filled = _filled(configuration, self.values, missing)
-        return PlannedRun(row, seed, filled, _digest(configuration), tuple(sorted(missing)))
+        contents = {name: _content(value) for name, value in self.values.items()}
+        digest = _digest(_filled(configuration, contents, set()))
+        return PlannedRun(row, seed, filled, digest, tuple(sorted(missing)))
 
 
 def read_grid(path: Path, *, seeds: Sequence[int] | None = None, values: Mapping[str, str] | None = None) -> Grid:
@@ -102,24 +105,28 @@ def read_grid(path: Path, *, seeds: Sequence[int] | None = None, values: Mapping
     if unknown or absent:
         what = f"unknown key {unknown[0]!r}" if unknown else f"the key {absent[0]!r} is missing"
         raise ValueError(f"Grid {path}: {what}; a grid has {', '.join(sorted(_KEYS))}.")
-    rows = content["rows"]
+    rows, settings = content["rows"], content.get("settings") or {}
     if not isinstance(rows, dict) or not rows or not all(isinstance(row or {}, dict) for row in rows.values()):
         raise ValueError(f"Grid {path}: expected rows as `name: {{setting: value}}`, at least one.")
+    if not isinstance(settings, dict):
+        raise ValueError(f"Grid {path}: expected settings as `name: value`, got {type(settings).__name__}.")
+    rows = {str(name): {str(key): value for key, value in (row or {}).items()} for name, row in rows.items()}
     baseline = str(content.get("baseline", next(iter(rows))))
     if baseline not in rows:
-        raise ValueError(f"Grid {path}: the baseline {baseline!r} is none of its rows {', '.join(map(str, rows))}.")
+        raise ValueError(f"Grid {path}: the baseline {baseline!r} is none of its rows {', '.join(rows)}.")
     base = _base(str(content["base"]), path)
-    for name, value in (content.get("settings") or {}).items():
-        put(base, name, value)
-    chosen = tuple(seeds if seeds is not None else content.get("seeds", [0]))
-    if not chosen or len(set(chosen)) != len(chosen) or not all(isinstance(seed, int) for seed in chosen):
-        raise ValueError(f"Grid {path}: expected one or more different whole numbers as seeds, got {list(chosen)}.")
+    for name, value in settings.items():
+        put(base, str(name), value)
+    listed = content.get("seeds", [0]) if seeds is None else list(seeds)
+    numbers = listed if isinstance(listed, list) and all(type(seed) is int for seed in listed) else []
+    if not numbers or len(set(numbers)) != len(numbers):
+        raise ValueError(f"Grid {path}: expected one or more different whole numbers as seeds, got {listed}.")
     return Grid(
         title=str(content.get("title", path.stem)),
         about=str(content.get("about", "")).strip(),
         base=base,
-        rows={str(name): row or {} for name, row in rows.items()},
-        seeds=chosen,
+        rows=rows,
+        seeds=tuple(numbers),
         baseline=baseline,
         values=dict(values or {}),
     )
@@ -135,13 +142,21 @@ def find_grid(name: Path) -> Path:
 
 
 def put(configuration: dict[str, Any], name: str, value: Any) -> None:
-    """Set a dotted name (`schedule.max_steps`) in nested mappings; what is not there yet is made."""
+    """Set a dotted name (`schedule.max_steps`) in nested mappings; what is not there yet is made.
+
+    A mapping is laid over the one that is there, name by name; only an object with a `class_path` replaces it whole.
+    """
     *owners, last = name.split(".")
     here = configuration
     for owner in owners:
         inner = here.get(owner)
         here[owner] = here = dict(inner) if isinstance(inner, Mapping) else {}
-    here[last] = copy.deepcopy(value)
+    if isinstance(value, Mapping) and isinstance(here.get(last), Mapping) and "class_path" not in value:
+        here[last] = dict(here[last])
+        for inner_name, inner_value in value.items():
+            put(here[last], str(inner_name), inner_value)
+    else:
+        here[last] = copy.deepcopy(value)
 
 
 def _base(name: str, grid: Path) -> dict[str, Any]:
@@ -154,7 +169,7 @@ def _base(name: str, grid: Path) -> dict[str, Any]:
 
 
 def _read_mapping(path: Path, what: str) -> dict[str, Any]:
-    text = read_text(path, what, "Give a YAML file, or the name of a shipped one.")
+    text = read_text(path, f"{what} {path}", "Give a YAML file, or the name of a shipped one.")
     try:
         content = yaml.safe_load(text)
     except yaml.YAMLError as error:
@@ -166,7 +181,16 @@ def _read_mapping(path: Path, what: str) -> dict[str, Any]:
 
 def _digest(configuration: Mapping[str, Any]) -> str:
     counted = {name: value for name, value in configuration.items() if name not in _INDIFFERENT}
+    runtime = configuration.get("runtime") or {}
+    counted |= {name: runtime.get(name, usual) for name, usual in _RUNTIME.items()}
+    counted["max_val_images"] = (configuration.get("cadence") or {}).get("max_val_images")
     return hashlib.sha256(json.dumps(counted, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _content(value: str) -> str:
+    """What stands for a value in a digest: of a file, its content."""
+    path = Path(value)
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:16] if path.is_file() else value
 
 
 def _filled(value: Any, values: Mapping[str, str], missing: set[str]) -> Any:

@@ -32,6 +32,7 @@ class RowSummary:
         difference: to the baseline, over common seeds; None for the baseline itself or without common seeds.
         gradient_share: distillation / task in the encoder's gradient at the end, mean over the seeds.
         missing: names of values that nobody gave, without which the row cannot be run.
+        failures: by seed, what the last attempt of a run that failed said.
     """
 
     name: str
@@ -42,21 +43,34 @@ class RowSummary:
     difference: PairedDifference | None
     gradient_share: float | None
     missing: tuple[str, ...]
+    failures: Mapping[int, str]
 
     @property
     def note(self) -> str:
         """What the reader has to know of a row that is not complete."""
         if self.missing and not self.scores:
             return f"not run: needs {', '.join(self.missing)}"
+        notes = []
+        if self.failures:
+            seeds = ", ".join(map(str, sorted(self.failures)))
+            notes.append(f"failed with seed {seeds}: {self.failures[min(self.failures)]}")
         if not self.scores:
-            return "not run"
-        if len(self.scores) < self.num_planned:
-            return f"{len(self.scores)} of {self.num_planned} seeds run"
-        return ""
+            notes.append("not run" if not self.failures else "no score")
+        elif len(self.scores) < self.num_planned:
+            notes.append(f"{len(self.scores)} of {self.num_planned} seeds run")
+        return "; ".join(notes)
 
 
-def summarize(grid: Grid, results: Mapping[str, RunResult]) -> list[RowSummary]:
-    """The rows of the table, in the grid's order, also those that were not run."""
+def summarize(
+    grid: Grid, results: Mapping[str, RunResult], failures: Mapping[str, str] | None = None
+) -> list[RowSummary]:
+    """The rows of the table, in the grid's order, also those that were not run.
+
+    Args:
+        grid: what was asked for.
+        results: by digest.
+        failures: by digest, what runs that failed said last.
+    """
     runs = grid.runs()
     by_row = {name: _results_of(name, runs, results) for name in grid.rows}
     scores = {name: {seed: result.score for seed, result in found.items()} for name, found in by_row.items()}
@@ -68,12 +82,21 @@ def summarize(grid: Grid, results: Mapping[str, RunResult]) -> list[RowSummary]:
         shares = [result.gradient_share for result in found.values()]
         share = sum(shares) / len(shares) if shares else None
         missing = tuple(sorted({each for run in planned for each in run.missing}))
-        summaries.append(RowSummary(name, scores[name], len(planned), mean, deviation, difference, share, missing))
+        reasons = {run.seed: (failures or {}).get(run.digest) for run in planned if run.seed not in found}
+        failed = {seed: reason for seed, reason in reasons.items() if reason is not None}
+        summaries.append(
+            RowSummary(name, scores[name], len(planned), mean, deviation, difference, share, missing, failed)
+        )
     return summaries
 
 
 def write_report(
-    out: Path, grid: Grid, results: Mapping[str, RunResult], command: str, pictures: Mapping[str, Path] | None = None
+    out: Path,
+    grid: Grid,
+    results: Mapping[str, RunResult],
+    command: str,
+    pictures: Mapping[str, Path] | None = None,
+    failures: Mapping[str, str] | None = None,
 ) -> tuple[Path, ...]:
     """Write `report.md`, `report.html` and `report.csv` into `out`; returns their paths.
 
@@ -83,8 +106,9 @@ def write_report(
         results: by digest.
         command: what makes the report, for its last lines.
         pictures: caption -> PNG file in `out`; in the HTML file they are embedded.
+        failures: as in `summarize`.
     """
-    rows = summarize(grid, results)
+    rows = summarize(grid, results, failures)
     used = [results[run.digest] for run in grid.runs() if run.digest in results]
     out.mkdir(parents=True, exist_ok=True)
     texts = {
@@ -136,8 +160,11 @@ def _headings(grid: Grid) -> list[str]:
 def _provenance(used: Sequence[RunResult], command: str) -> list[str]:
     """How the figures came about."""
     lines = [
-        "Score: official score on the validation split in per cent, with the weights of the last step; ± is the "
-        "standard deviation over seeds. Differences are taken seed by seed; an interval that holds 0 shows nothing.",
+        "Score: official score on the validation split in per cent, with the weights of the last step, by seed in "
+        "ascending order; ± is the standard deviation over seeds. Differences are taken seed by seed; an interval that "
+        "holds 0 shows nothing, and one in twenty that does not hold it is chance. Gradient share: of all losses that "
+        "the row adds, label losses of exits and self-teachers among them, to those of the task, in the encoder at the "
+        "end.",
         f"Command: `{command}`",
     ]
     if used:
@@ -145,7 +172,13 @@ def _provenance(used: Sequence[RunResult], command: str) -> list[str]:
         span = days[0] if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
         commits = ", ".join(sorted({result.commit for result in used}))
         machines = "; ".join(sorted({result.machine for result in used}))
-        lines.append(f"Runs: {len(used)} of {used[0].steps} steps, {span}, commit {commits}, on {machines}.")
+        lengths = sorted({result.steps for result in used})
+        steps = str(lengths[0]) if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
+        data = ", ".join(sorted({result.data for result in used}))
+        lines.append(
+            f"Runs: {len(used)} of {steps} steps, {span}, commit {commits}, on {machines}; data with the fingerprint "
+            f"{data}."
+        )
     return lines
 
 
@@ -166,7 +199,8 @@ def _markdown(
 
 def _settings(grid: Grid) -> str:
     text: str = yaml.safe_dump({name: dict(row) for name, row in grid.rows.items()}, sort_keys=False, width=110)
-    return text
+    given = "".join(f"# ${{{name}}}: {Path(value).name}\n" for name, value in grid.values.items())
+    return given + text
 
 
 def _csv(rows: Sequence[RowSummary]) -> str:

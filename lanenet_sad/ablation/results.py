@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import json
 import platform
 import subprocess
 from collections.abc import Callable
@@ -12,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from lanenet_sad.ablation.grid import PlannedRun
-from lanenet_sad.lanes.files import replacing
+from lanenet_sad.lanes.files import read_text, replacing
+from lanenet_sad.training.schedule import Schedule
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,10 @@ class RunResult:
         gradient_share: the same for the gradient in the encoder.
         branched_from: the step up to which it was the baseline's run; 0 if it was trained alone.
         date: UTC, of the end.
-        commit: of the working tree, "unknown" outside of one; "+" behind it: with changes.
+        commit: of the sources when the run was started, "unknown" outside of a repository; "+" behind it: with
+            changes. Several, if it was stopped and went on with others, or branched off a run of another.
         machine: processor and number of cores.
+        data: fingerprint of the benchmark's lists (`data_fingerprint`).
     """
 
     digest: str
@@ -44,6 +49,7 @@ class RunResult:
     date: str
     commit: str
     machine: str
+    data: str
 
 
 def read_results(path: Path) -> dict[str, RunResult]:
@@ -54,20 +60,25 @@ def read_results(path: Path) -> dict[str, RunResult]:
     """
     if not path.is_file():
         return {}
+    text = read_text(path, f"Results {path}", "Restore the file, or name another one with --results.")
+    lines = list(csv.reader(text.splitlines()))
+    names = [field.name for field in _FIELDS]
+    if not lines or lines[0] != names:
+        raise ValueError(
+            f"Results {path}: expected a table with the columns {', '.join(names)}, "
+            f"got {', '.join(lines[0]) if lines else 'none'}."
+        )
     results = {}
-    with path.open(newline="", encoding="utf-8") as file:
-        for number, line in enumerate(csv.DictReader(file), start=2):
-            try:
-                typed: dict[str, Any] = {
-                    f.name: {"int": int, "float": float, "str": str}[str(f.type)](line[f.name]) for f in _FIELDS
-                }
-                result = RunResult(**typed)
-            except (KeyError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"Results {path}, line {number}: expected the columns {', '.join(f.name for f in _FIELDS)} "
-                    f"({error}); mend the line, or take it out to have the run done again."
-                ) from error
-            results[result.digest] = result
+    for number, line in enumerate(lines[1:], start=2):
+        try:
+            values = dict(zip(names, line, strict=True))
+            typed: dict[str, Any] = {field.name: _TYPES[str(field.type)](values[field.name]) for field in _FIELDS}
+        except ValueError as error:
+            raise ValueError(
+                f"Results {path}, line {number}: expected {len(names)} values, numbers among them ({error}); mend the "
+                f"line. To have the run done again, take the line out and delete the run's folder."
+            ) from error
+        results[typed["digest"]] = RunResult(**typed)
     return results
 
 
@@ -88,10 +99,11 @@ def finished_result(run: PlannedRun, folder: Path, branched_from: int) -> RunRes
         return None
     with path.open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))
-    last = int(run.configuration["schedule"]["max_steps"])
+    last = planned_steps(run)
     ends = [line for line in lines if line["step"] == str(last) and line.get("val_score")]
     if not ends:
         return None
+    started = read_start(folder)
     return RunResult(
         digest=run.digest,
         row=run.row,
@@ -102,9 +114,54 @@ def finished_result(run: PlannedRun, folder: Path, branched_from: int) -> RunRes
         gradient_share=float(ends[-1].get("distillation_gradient_share") or 0),
         branched_from=branched_from,
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-        commit=current_commit(),
-        machine=machine_name(),
+        commit=started["commit"],
+        machine=started["machine"],
+        data=started["data"],
     )
+
+
+def note_start(folder: Path, data: str, origin: Path | None = None) -> None:
+    """Write down, before a run starts or goes on, with what sources, where and on what data.
+
+    Args:
+        folder: the run's.
+        data: `data_fingerprint` of the benchmark.
+        origin: folder of the run whose state it goes on from.
+
+    Raises:
+        ValueError: the run was begun on other data.
+    """
+    before = read_start(folder if (folder / _START).is_file() else origin or folder)
+    if before["data"] not in (data, "unknown"):
+        raise ValueError(f"Run {folder}: it was begun on other data; give other --runs, or delete the folder.")
+    known = before["commit"].split(", ") if before["commit"] != "unknown" else []
+    commits = list(dict.fromkeys([*known, current_commit()]))
+    with replacing(folder / _START) as temporary:
+        content = {"commit": ", ".join(commits), "machine": machine_name(), "data": data}
+        temporary.write_text(json.dumps(content), encoding="utf-8")
+
+
+def read_start(folder: Path) -> dict[str, str]:
+    """What `note_start` wrote; "unknown" for a run that was not started here."""
+    path = folder / _START
+    content = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return {name: str(content.get(name, "unknown")) for name in ("commit", "machine", "data")}
+
+
+def data_fingerprint(root: Path) -> str:
+    """Ten letters that stand for what a benchmark's folder lists; "unknown" if it lists nothing.
+
+    Label lists (`list/`) and label files (`*.json`) are read, the pictures are not.
+    """
+    digest, files = hashlib.sha256(), sorted([*root.glob("list/**/*.txt"), *root.glob("*.json")])
+    for path in files:
+        digest.update(path.relative_to(root).as_posix().encode() + path.read_bytes())
+    return digest.hexdigest()[:10] if files else "unknown"
+
+
+def planned_steps(run: PlannedRun) -> int:
+    """How many steps a run shall do, as its settings or the schedule's default say."""
+    return int((run.configuration.get("schedule") or {}).get("max_steps", Schedule.max_steps))
 
 
 def copy_first_part(metrics: Path, target: Path, last_step: int) -> None:
@@ -113,7 +170,7 @@ def copy_first_part(metrics: Path, target: Path, last_step: int) -> None:
         reader = csv.DictReader(file)
         columns = list(reader.fieldnames or ())
         kept = [line for line in reader if int(line["step"]) <= last_step]
-    with target.open("w", newline="", encoding="utf-8") as file:
+    with replacing(target) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         writer.writeheader()
         writer.writerows(kept)
@@ -144,5 +201,6 @@ def machine_name() -> str:
     return f"{models[0] if models else name}, {cores} core{'s' * (cores != 1)}"
 
 
+_START = "started.json"
 _FIELDS = fields(RunResult)
 _TYPES: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str}

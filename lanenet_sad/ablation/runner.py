@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
@@ -16,7 +17,15 @@ from typing import Any
 import yaml
 
 from lanenet_sad.ablation.grid import PlannedRun
-from lanenet_sad.ablation.results import RunResult, add_result, copy_first_part, finished_result, read_results
+from lanenet_sad.ablation.results import (
+    RunResult,
+    add_result,
+    copy_first_part,
+    finished_result,
+    note_start,
+    planned_steps,
+    read_results,
+)
 from lanenet_sad.lanes.files import replacing
 
 _IMITATION_ALONE = {"SelfAttentionDistillation"}
@@ -38,6 +47,7 @@ class GridRunner:
         jobs: runs at once.
         report: called after each finished run.
         command: what trains; gets the options of `lanenet-sad train`.
+        data: fingerprint of the benchmark, `data_fingerprint(root)`.
         faults: a sentence for each run that failed.
     """
 
@@ -47,8 +57,11 @@ class GridRunner:
     jobs: int = 1
     report: Callable[[], object] = lambda: None
     command: tuple[str, ...] = (sys.executable, "-m", "lanenet_sad", "train")
+    data: str = "unknown"
     faults: list[str] = field(default_factory=list)
     _children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    _stopping: threading.Event = field(default_factory=threading.Event)
+    _starting: threading.Lock = field(default_factory=threading.Lock)
 
     def do(self, runs: Sequence[PlannedRun], baseline: str) -> None:
         """Do all that can be done; Ctrl-C ends the running ones cleanly, and the next call goes on with them."""
@@ -76,17 +89,18 @@ class GridRunner:
                     left = len(waiting) + len(active)
                     minutes = (time.monotonic() - started) / 60 * left / (total - left)
                     print(f"{total - left} of {total} runs done, about {minutes:.0f} min left", flush=True)
-            except KeyboardInterrupt:
+            except BaseException:
                 self._end_children()
                 raise
 
     def _train(self, run: PlannedRun, prefix: tuple[PlannedRun, int] | None, states: list[int]) -> RunResult | None:
-        folder = self.runs_dir / run.folder
-        origin = self._branch(run, prefix)
+        folder = find_folder(self.runs_dir, run) or self.runs_dir / run.folder
+        origin = self._branch(folder, prefix)
         finished = finished_result(run, folder, origin)
         if finished is not None:
             return finished
         folder.mkdir(parents=True, exist_ok=True)
+        note_start(folder, self.data)
         experiment = self.runs_dir / f"{run.folder}.yaml"
         content = {**run.configuration, "cadence": {**run.configuration.get("cadence", {}), "keep_states": states}}
         with replacing(experiment) as temporary:
@@ -95,32 +109,51 @@ class GridRunner:
         words += ["--runtime.progress=false"] + ["--resume"] * (folder / "last.pt").is_file()
         print(f"{time.strftime('%H:%M')} {run.row}, seed {run.seed}: started", flush=True)
         log = self.runs_dir / f"{run.folder}.log"
-        with log.open("ab") as output:
-            child = subprocess.Popen([*self.command, *words], stdout=output, stderr=output, env=self._environment())
-            self._children.append(child)
-            code = child.wait()
+        code = self._run(words, log)
+        if code is None:
+            return None
         result = finished_result(run, folder, origin)
         if result is None:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             reason = lines[-1] if lines else "it said nothing"
-            self.faults.append(f"{run.row}, seed {run.seed}: the run ended with exit code {code}: {reason} ({log})")
+            ended = "ended without a score" if code == 0 else f"ended with exit code {code}"
+            failure_path(self.runs_dir, run).write_text(reason, encoding="utf-8")
+            self.faults.append(f"{run.row}, seed {run.seed}: the run {ended}: {reason} ({log})")
             return None
+        failure_path(self.runs_dir, run).unlink(missing_ok=True)
         print(f"{time.strftime('%H:%M')} {run.row}, seed {run.seed}: {result.score:.4f}", flush=True)
         return result
 
-    def _branch(self, run: PlannedRun, prefix: tuple[PlannedRun, int] | None) -> int:
+    def _run(self, words: Sequence[str], log: Path) -> int | None:
+        """Train in a process of its own; returns its exit code, or None if all is being stopped."""
+        with log.open("ab") as output:
+            with self._starting:
+                if self._stopping.is_set():
+                    return None
+                # A session of its own: Ctrl-C reaches this process alone, which then ends its children once.
+                child = subprocess.Popen(
+                    [*self.command, *words],
+                    stdout=output,
+                    stderr=output,
+                    env=self._environment(),
+                    start_new_session=True,
+                )
+                self._children.append(child)
+            code = child.wait()
+        return None if self._stopping.is_set() else code
+
+    def _branch(self, folder: Path, prefix: tuple[PlannedRun, int] | None) -> int:
         """Let a fresh run go on from the baseline's state; returns the step up to which the two are one run."""
-        folder = self.runs_dir / run.folder
         note = folder / "branched_from"
-        if note.is_file():
-            return int(note.read_text(encoding="utf-8"))
-        if prefix is None or (folder / "last.pt").is_file():
+        if (folder / "last.pt").is_file():
+            return int(note.read_text(encoding="utf-8")) if note.is_file() else 0
+        origin = None if prefix is None else find_folder(self.runs_dir, prefix[0])
+        if prefix is None or origin is None or not (origin / f"state_{prefix[1]}.pt").is_file():
             return 0
-        other, step = prefix
-        state = self.runs_dir / other.folder / f"state_{step}.pt"
-        if not state.is_file():
-            return 0
+        step = prefix[1]
+        state = origin / f"state_{step}.pt"
         folder.mkdir(parents=True, exist_ok=True)
+        note_start(folder, self.data, origin)
         copy_first_part(state.with_name("metrics.csv"), folder / "metrics.csv", step)
         note.write_text(str(step), encoding="utf-8")
         with replacing(folder / "last.pt") as temporary:
@@ -133,11 +166,23 @@ class GridRunner:
         return {"OMP_NUM_THREADS": str(threads), **os.environ}
 
     def _end_children(self) -> None:
+        with self._starting:
+            self._stopping.set()
         for child in self._children:
             if child.poll() is None:
                 child.terminate()  # `train` takes it as Ctrl-C: it writes `last.pt` after the current step
         for child in self._children:
             child.wait()
+
+
+def find_folder(runs_dir: Path, run: PlannedRun) -> Path | None:
+    """The folder of a run, which another grid may have made under another row's name; None if there is none."""
+    return next(iter(sorted(path for path in runs_dir.glob(f"*-{run.digest}") if path.is_dir())), None)
+
+
+def failure_path(runs_dir: Path, run: PlannedRun) -> Path:
+    """Where the sentence of a run that failed stands."""
+    return runs_dir / f"{run.folder}.failed"
 
 
 def shared_prefix(run: PlannedRun, runs: Sequence[PlannedRun], baseline: str) -> tuple[PlannedRun, int] | None:
@@ -146,10 +191,10 @@ def shared_prefix(run: PlannedRun, runs: Sequence[PlannedRun], baseline: str) ->
     That is so if the two differ in nothing but methods that imitate alone, and in when they start; and if both
     validate at the end alone (a best score of the first part would belong to a file of the other run).
     """
-    settings, schedule = run.configuration, run.configuration["schedule"]
+    settings, schedule = run.configuration, run.configuration.get("schedule") or {}
     methods = settings.get("distillation") or []
     names = {str(method["class_path"]).rsplit(".", 1)[-1] for method in methods}
-    last = int(schedule["max_steps"])
+    last = planned_steps(run)
     if not names or not names <= _IMITATION_ALONE or settings.get("cadence", {}).get("validate_every", 0) < last:
         return None
     start = schedule.get("distillation_start")
@@ -177,7 +222,8 @@ def _next(
 
 def _without_distillation(run: PlannedRun) -> dict[str, Any]:
     settings = {**run.configuration, "distillation": None}
-    settings["schedule"] = {k: v for k, v in settings["schedule"].items() if not k.startswith("distillation")}
+    schedule = settings.get("schedule") or {}
+    settings["schedule"] = {k: v for k, v in schedule.items() if not k.startswith("distillation")}
     return settings
 
 

@@ -89,7 +89,15 @@ class FrozenTeacher:
         return (images * std + mean - own_mean) / own_std
 
     def _moved_to(self, images: Tensor) -> LaneNet:
-        size = (int(images.shape[-2]), int(images.shape[-1]))
+        self.check_size((int(images.shape[-2]), int(images.shape[-1])))
+        return self._network.to(images.device, torch.promote_types(images.dtype, torch.float32))
+
+    def check_size(self, size: tuple[int, int]) -> None:
+        """Refuses images of a (height, width) that the teacher's existence head is not made for.
+
+        Raises:
+            ValueError: says which size it takes.
+        """
         fixed = self._network.existence_head.input_size
         if fixed is not None and fixed != size:
             raise ValueError(
@@ -97,7 +105,6 @@ class FrozenTeacher:
                 f"{fixed[0]}x{fixed[1]} pixels, the student's are {size[0]}x{size[1]}; train at the teacher's size, or "
                 f"take a teacher with existence_head='pooled'."
             )
-        return self._network.to(images.device, torch.promote_types(images.dtype, torch.float32))
 
 
 _TEACHERS: weakref.WeakValueDictionary[tuple[Path, int], FrozenTeacher] = weakref.WeakValueDictionary()

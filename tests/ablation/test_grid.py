@@ -49,13 +49,29 @@ def test_the_digest_names_what_a_result_depends_on(tmp_path):
     assert read_grid(again).runs()[0].digest == first["none"].digest
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [{"runtime.precision": "bf16-mixed"}, {"runtime.devices": 4}, {"cadence.max_val_images": 5}, {"loss": {"a": 1}}],
+    ids=str,
+)
+def test_settings_that_change_a_score_change_the_digest(tmp_path, settings):
+    plain = read_grid(write_grid(tmp_path)).runs()[0]
+    assert read_grid(write_grid(tmp_path, settings=settings)).runs()[0].digest != plain.digest
+
+
 def test_values_are_filled_in_and_missing_ones_named(tmp_path):
     path = write_grid(tmp_path)
-    taught = next(run for run in read_grid(path).runs() if run.row == "taught")
-    assert taught.missing == ("teacher",)
-    given = next(run for run in read_grid(path, values={"teacher": "t.pt"}).runs() if run.row == "taught")
-    assert (given.missing, given.configuration["distillation"]) == ((), ["t.pt"])
-    assert given.digest == taught.digest
+
+    def taught(**values: str):
+        return next(run for run in read_grid(path, values=values).runs() if run.row == "taught")
+
+    assert taught().missing == ("teacher",)
+    assert (taught(teacher="t.pt").missing, taught(teacher="t.pt").configuration["distillation"]) == ((), ["t.pt"])
+    one, same, other = (tmp_path / name for name in ("one", "same", "other"))
+    for file, text in ((one, "weights"), (same, "weights"), (other, "other weights")):
+        file.write_text(text)
+    assert taught(teacher=str(one)).digest == taught(teacher=str(same)).digest
+    assert taught(teacher=str(one)).digest != taught(teacher=str(other)).digest
 
 
 @pytest.mark.parametrize(
@@ -67,6 +83,9 @@ def test_values_are_filled_in_and_missing_ones_named(tmp_path):
         ({"baseline": "nothing"}, "the baseline 'nothing' is none of its rows none, slow, taught"),
         ({"seeds": [0, 0]}, "different whole numbers as seeds, got"),
         ({"seeds": []}, "one or more"),
+        ({"seeds": 3}, "one or more different whole numbers as seeds, got 3"),
+        ({"seeds": [True]}, "one or more"),
+        ({"settings": ["a"]}, "expected settings as `name: value`, got list"),
     ],
     ids=lambda value: str(value)[:24],
 )
@@ -96,6 +115,18 @@ def test_dotted_names_reach_into_mappings_and_leave_their_origin_alone():
     put(changed, "view.input_size", [8, 8])
     assert changed == {"schedule": {"max_steps": 6, "power": 0}, "view": {"input_size": [8, 8]}}
     assert origin == {"schedule": {"max_steps": 6}}
+
+
+def test_a_mapping_is_laid_over_the_one_that_is_there_and_an_object_replaces_it():
+    settings = {"schedule": {"max_steps": 6, "power": 1}, "model": {"class_path": "a", "init_args": {"b": 1}}}
+    put(settings, "schedule", {"power": 0})
+    put(settings, "model", {"class_path": "c"})
+    assert settings == {"schedule": {"max_steps": 6, "power": 0}, "model": {"class_path": "c"}}
+
+
+def test_rows_may_be_named_by_numbers(tmp_path):
+    path = write_grid(tmp_path, baseline=0.1, rows={0.1: {}, 0.3: None})
+    assert [run.row for run in read_grid(path, seeds=[7]).runs()] == ["0.1", "0.3"]
 
 
 @pytest.mark.parametrize("path", GRIDS, ids=lambda path: path.stem)

@@ -24,7 +24,7 @@ GRID = Grid(
     seeds=(0, 1),
     baseline="none",
 )
-EMPTY = RunResult("", "", 0, 0.0, 6, 0.0, 0.0, 0, "2026-11-25 03:00", "1234567", "Some CPU, 2 cores")
+EMPTY = RunResult("", "", 0, 0.0, 6, 0.0, 0.0, 0, "2026-11-25 03:00", "1234567", "Some CPU, 2 cores", "fingerprnt")
 
 
 @pytest.fixture
@@ -48,6 +48,14 @@ def test_a_summary_compares_by_seed_and_lists_what_was_not_run(results):
     assert byot.note == "1 of 2 seeds run"
     assert (kd.mean, kd.note) == (None, "not run: needs teacher")
     assert [row.note for row in summarize(GRID, {})][:2] == ["not run", "not run"]
+
+
+def test_a_failed_seed_is_not_passed_over(results):
+    runs = {(run.row, run.seed): run.digest for run in GRID.runs()}
+    failures = {runs["BYOT", 1]: "it diverged", runs["none", 0]: "before it ran after all"}
+    none, _, byot, _ = summarize(GRID, results, failures)
+    assert byot.note == "failed with seed 1: it diverged; 1 of 2 seeds run"
+    assert none.note == ""
 
 
 def test_the_three_files_hold_the_same_figures(tmp_path, results):

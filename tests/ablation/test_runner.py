@@ -1,13 +1,14 @@
 """Running a grid: what is skipped, what branches off, what a failure leaves; a small program stands for `train`."""
 
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from lanenet_sad.ablation.grid import Grid
 from lanenet_sad.ablation.results import read_results
-from lanenet_sad.ablation.runner import GridRunner, shared_prefix
+from lanenet_sad.ablation.runner import GridRunner, failure_path, find_folder, shared_prefix
 
 SAD = {"class_path": "lanenet_sad.distillation.SelfAttentionDistillation", "init_args": {"weight": 0.1}}
 BYOT = {"class_path": "lanenet_sad.distillation.BeYourOwnTeacher"}
@@ -41,6 +42,26 @@ for step in experiment["cadence"]["keep_states"]:
     (out / f"state_{step}.pt").write_text(f"state of {out.name} at {step}")
 (out / "metrics.csv").write_text(f"step,val_score\\n6,0.{experiment['seed'] + 5}\\n")
 """
+
+SLEEPER = """
+import signal, sys, time
+from pathlib import Path
+words = dict(zip(sys.argv[1::2], sys.argv[2::2]))
+told = []
+signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+(Path(words["--out"]) / "ready").touch()
+while not told:
+    time.sleep(0.01)
+(Path(words["--out"]) / "signals").write_text(" ".join(map(str, told)))
+"""
+
+
+def wait_for_children(runner: GridRunner, count: int) -> None:
+    """Stands for waiting for runs; Ctrl-C comes when so many have started."""
+    deadline = time.monotonic() + 60
+    while len(list(runner.runs_dir.glob("*/ready"))) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+    raise KeyboardInterrupt
 
 
 def make_grid(rows=ROWS, seeds=(0,)) -> Grid:
@@ -116,6 +137,8 @@ def test_an_interrupted_run_goes_on_and_a_failed_one_leaves_its_sentence(runner)
     assert (runner.runs_dir / none.folder / "last.pt").read_text() == "half+0"
     (fault,) = runner.faults
     assert "broken, seed 0: the run ended with exit code 1: the sentence that says why" in fault
+    (broken,) = (run for run in grid.runs() if run.row == "broken")
+    assert failure_path(runner.runs_dir, broken).read_text() == "the sentence that says why"
     assert {result.row for result in read_results(runner.results_path).values()} == {"none", "BYOT"}
 
 
@@ -123,3 +146,30 @@ def test_rows_that_need_a_value_are_left_out(runner):
     rows = {"none": {}, "KD": {"distillation": [{"class_path": "KD", "init_args": {"teacher_weights": "${teacher}"}}]}}
     runner.do(make_grid(rows).runs(), "none")
     assert {Path(result.row).name for result in read_results(runner.results_path).values()} == {"none"}
+
+
+def test_a_run_of_another_grid_is_found_by_its_settings(runner):
+    (run,) = make_grid({"none": {}}).runs()
+    (again,) = Grid("", "", BASE, {"other name": {}}, (0,), "other name").runs()
+    runner.do([run], "none")
+    assert find_folder(runner.runs_dir, again) == runner.runs_dir / run.folder
+    state = runner.runs_dir / run.folder / "last.pt"
+    runner.results_path.unlink()
+    runner.do([again], "other name")
+    assert state.read_text() == "fresh+0"  # its result was read off the folder
+    assert len(read_results(runner.results_path)) == 1
+
+
+def test_an_interrupt_ends_the_running_ones_once_and_starts_no_more(runner, tmp_path, monkeypatch):
+    sleeper = tmp_path / "sleeper.py"
+    sleeper.write_text(SLEEPER)
+    runner.command = (sys.executable, str(sleeper))
+    monkeypatch.setattr("lanenet_sad.ablation.runner.wait", lambda *_, **__: wait_for_children(runner, 2))
+    with pytest.raises(KeyboardInterrupt):
+        runner.do(
+            make_grid({name: {"loss.iou_weight": n} for n, name in enumerate(["none", "a", "b", "c"])}).runs(), "none"
+        )
+    told = sorted(runner.runs_dir.glob("*/signals"))
+    assert [path.read_text() for path in told] == ["15", "15"]
+    assert runner.faults == []
+    assert read_results(runner.results_path) == {}
