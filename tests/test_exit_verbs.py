@@ -15,7 +15,7 @@ from lanenet_sad.evaluate import evaluate
 from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.exit_table import latencies
 from lanenet_sad.inference.predictor import Predictor
-from lanenet_sad.inference.weight_noise import NoiseRow
+from lanenet_sad.inference.weight_noise import NoiseRow, noise_rows
 from lanenet_sad.models.weights import load_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
@@ -119,6 +119,15 @@ def test_noise_on_the_weights_is_scored_for_each_strength_and_seed(root, tmp_pat
     assert json.loads(again.table_paths[1].read_text()) == content
 
 
+def test_the_undisturbed_network_is_not_scored_again():
+    asked = []
+    rows = noise_rows(
+        torch.nn.Linear(2, 2), [0.0, 0.1], 2, lambda title, _: asked.append(title) or 0.25, undisturbed=0.75
+    )
+    assert asked == ["noise 0.1, seed 0", "noise 0.1, seed 1"]
+    assert [row.scores for row in rows] == [(0.75,), (0.25, 0.25)]
+
+
 def test_noise_is_summed_up_by_mean_and_deviation():
     row = NoiseRow(0.1, (0.5, 0.7, 0.9))
     assert row.mean == pytest.approx(0.7)
@@ -147,10 +156,15 @@ def test_networks_take_turns_when_they_are_timed():
     [
         ({"exit": 5}, r"there is no exit 5, as the encoder has blocks 1 to 4; this network has exits 2 and 3\."),
         ({"exit": 2, "all_exits": True}, r"exit 2 and all_exits: the table holds every exit; give one of the two\."),
-        ({"weight_noise": [0.1, -0.1]}, r"weight_noise: expected deviations of 0 or more, got \[0\.1, -0\.1\]\."),
+        (
+            {"weight_noise": [0.1, -0.1]},
+            r"weight_noise: expected finite deviations of 0 or more, got \[0\.1, -0\.1\]\.",
+        ),
+        ({"weight_noise": [float("inf")]}, r"weight_noise: expected finite deviations of 0 or more, got \[inf\]\."),
+        ({"weight_noise": [float("nan")]}, r"weight_noise: expected finite deviations of 0 or more, got \[nan\]\."),
         ({"noise_seeds": 0}, r"noise_seeds: expected at least 1, got 0\."),
     ],
-    ids=["beyond", "both", "negative", "no-seed"],
+    ids=["beyond", "both", "negative", "infinite", "nan", "no-seed"],
 )
 def test_what_makes_no_sense_is_one_sentence(root, tmp_path, weights, options, message):
     with pytest.raises(ValueError, match=message):

@@ -21,8 +21,8 @@ class FrozenTeacher:
     """A network of a weight file in eval mode, without gradients into its weights.
 
     It is no `nn.Module`, so that the method that holds it does not own its weights: optimizer, DDP, `train()` and
-    checkpoints pass it by. It follows the images to their device, computes in at least float32, and sees them in its
-    own normalisation.
+    checkpoints pass it by. It follows the images to their device, computes in at least float32, also under autocast,
+    and sees them in its own normalisation.
 
     Build it with `frozen_teacher`, which lets methods with the same weight file share one network and one forward
     pass.
@@ -53,7 +53,7 @@ class FrozenTeacher:
         if self._seen is not None and self._seen[0]() is images and self._seen[1] == images._version:
             return self._seen[2]
         self._seen = None
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             output: LaneNetOutput = self._moved_to(images)(self._as_trained(at_least_float32(images)))
         if len(self._holders) > 1 and not images.is_inference():
             self._seen = (weakref.ref(images), images._version, output)
@@ -73,7 +73,7 @@ class FrozenTeacher:
             ValueError: as for a call.
         """
         network = self._moved_to(images)
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             inputs = at_least_float32(images).detach().requires_grad_()
             output: LaneNetOutput = network(self._as_trained(inputs))
             return loss_gradients(inputs, output, targets, blocks, trainable=False)

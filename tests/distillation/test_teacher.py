@@ -209,6 +209,18 @@ def test_the_teacher_says_what_its_network_says(weights):
     torch.testing.assert_close(said.features, tuple(feature.detach() for feature in expected.features))
 
 
+def test_a_teacher_computes_in_float32_under_autocast(weights):
+    teacher, (images, targets) = FrozenTeacher(weights), make_batch()
+    expected, gradients = teacher(images), teacher.loss_gradients(images, targets, (0, 4))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert make_student()(images).segmentation_logits.dtype == torch.bfloat16
+        said, found = teacher(images), teacher.loss_gradients(images, targets, (0, 4))
+    assert said.segmentation_logits.dtype == torch.float32
+    torch.testing.assert_close(said, expected, rtol=1e-5, atol=1e-5)
+    for block, gradient in gradients.items():
+        torch.testing.assert_close(found[block], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max()))
+
+
 def test_a_teacher_sees_images_in_its_own_normalisation(tmp_path):
     path = write_teacher(tmp_path)
     network, card = load_weights(path)
