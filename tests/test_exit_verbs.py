@@ -16,6 +16,7 @@ from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.exit_table import latencies
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.weight_noise import NoiseRow, noise_rows
+from lanenet_sad.losses import mean_probs
 from lanenet_sad.models.weights import load_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
@@ -69,11 +70,11 @@ def test_predict_finds_other_lanes_at_every_exit(tmp_path, weights, monkeypatch)
 
 def test_an_ensemble_is_the_mean_of_the_exits_and_the_whole(weights):
     picture = make_picture((64, 160))
-    probs = [
-        Predictor.from_weights(weights, device="cpu", exit=exit).forward([picture])[0].segmentation_logits.softmax(1)
+    *members, ensemble = (
+        Predictor.from_weights(weights, device="cpu", exit=exit).forward([picture])[0].segmentation_logits
         for exit in (2, 3, None, "ensemble")
-    ]
-    torch.testing.assert_close(probs[3], torch.stack(probs[:3]).mean(0))
+    )
+    torch.testing.assert_close(ensemble.softmax(1), mean_probs(members))
 
 
 @pytest.mark.parametrize("exit", [2, "ensemble"])

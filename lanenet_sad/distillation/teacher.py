@@ -9,7 +9,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
+from lanenet_sad.distillation.attention_map import loss_gradients
+from lanenet_sad.losses.functional import at_least_float32
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
@@ -128,14 +129,3 @@ def frozen_teacher(path: Path, student: NetworkSpec, holder: object) -> FrozenTe
     _TEACHERS[key] = teacher
     teacher._holders.add(holder)
     return teacher
-
-
-def loss_gradients(
-    images: Tensor, output: LaneNetOutput, targets: LaneTargets, blocks: tuple[int, ...], *, trainable: bool
-) -> dict[int, Tensor]:
-    """Per image, d L_seg / d features of some blocks (0: the images), themselves differentiable if `trainable`."""
-    # The loss is a mean over the batch; times B, an image's gradient is that of its own loss.
-    loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask) * len(images)
-    inputs = [output.features[block - 1] if block else images for block in blocks]
-    gradients = torch.autograd.grad(loss, inputs, create_graph=trainable, retain_graph=trainable)
-    return {block: at_least_float32(gradient) for block, gradient in zip(blocks, gradients, strict=True)}

@@ -8,7 +8,8 @@ from factories import make_output, make_targets, write_weights
 from teacher_factories import SIZE, Passer, as_leaves, kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, KnowledgeDistillation, RelationDistillation
-from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher, loss_gradients
+from lanenet_sad.distillation.attention_map import loss_gradients
+from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses import LaneLoss
 from lanenet_sad.models import enet, erfnet, resnet
