@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -117,7 +118,8 @@ def evaluate(
         view = torch.zeros(1, 3, *predictor.view.input_size, device=predictor.device)
         tables += write_exit_table(out, exit_rows(exits, scoring.values({WHOLE: score}), view), score, described)
     if weight_noise:
-        noisy = noise_rows(predictor.network, weight_noise, noise_seeds, scoring.values({}))
+        figure = scoring.values({})
+        noisy = noise_rows(predictor.network, weight_noise, noise_seeds, figure, undisturbed=score.value)
         tables += write_noise_table(out, noisy, score, described)
     return Evaluation(score, score_path, tuple(paths), tuple(dict.fromkeys(scoring.faults)), tuple(tables))
 
@@ -193,8 +195,8 @@ def _check_numbers(at_least: dict[str, tuple[int | None, int]]) -> None:
 def _check_experiments(exit: Exit, all_exits: bool, weight_noise: list[float] | None) -> None:
     if exit is not None and all_exits:
         raise ValueError(f"exit {exit} and all_exits: the table holds every exit; give one of the two.")
-    if weight_noise is not None and not all(sigma >= 0 for sigma in weight_noise):
-        raise ValueError(f"weight_noise: expected deviations of 0 or more, got {weight_noise}.")
+    if weight_noise is not None and not all(math.isfinite(sigma) and sigma >= 0 for sigma in weight_noise):
+        raise ValueError(f"weight_noise: expected finite deviations of 0 or more, got {weight_noise}.")
 
 
 def _decoder(kind: Benchmark, predictor: Predictor, threshold: float | None, decoding: str) -> LaneDecoder:

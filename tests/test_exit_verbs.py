@@ -15,7 +15,8 @@ from lanenet_sad.evaluate import evaluate
 from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.exit_table import latencies
 from lanenet_sad.inference.predictor import Predictor
-from lanenet_sad.inference.weight_noise import NoiseRow
+from lanenet_sad.inference.weight_noise import NoiseRow, noise_rows
+from lanenet_sad.losses import mean_probs
 from lanenet_sad.models.weights import load_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
@@ -69,11 +70,11 @@ def test_predict_finds_other_lanes_at_every_exit(tmp_path, weights, monkeypatch)
 
 def test_an_ensemble_is_the_mean_of_the_exits_and_the_whole(weights):
     picture = make_picture((64, 160))
-    probs = [
-        Predictor.from_weights(weights, device="cpu", exit=exit).forward([picture])[0].segmentation_logits.softmax(1)
+    *members, ensemble = (
+        Predictor.from_weights(weights, device="cpu", exit=exit).forward([picture])[0].segmentation_logits
         for exit in (2, 3, None, "ensemble")
-    ]
-    torch.testing.assert_close(probs[3], torch.stack(probs[:3]).mean(0))
+    )
+    torch.testing.assert_close(ensemble.softmax(1), mean_probs(members))
 
 
 @pytest.mark.parametrize("exit", [2, "ensemble"])
@@ -119,6 +120,15 @@ def test_noise_on_the_weights_is_scored_for_each_strength_and_seed(root, tmp_pat
     assert json.loads(again.table_paths[1].read_text()) == content
 
 
+def test_the_undisturbed_network_is_not_scored_again():
+    asked = []
+    rows = noise_rows(
+        torch.nn.Linear(2, 2), [0.0, 0.1], 2, lambda title, _: asked.append(title) or 0.25, undisturbed=0.75
+    )
+    assert asked == ["noise 0.1, seed 0", "noise 0.1, seed 1"]
+    assert [row.scores for row in rows] == [(0.75,), (0.25, 0.25)]
+
+
 def test_noise_is_summed_up_by_mean_and_deviation():
     row = NoiseRow(0.1, (0.5, 0.7, 0.9))
     assert row.mean == pytest.approx(0.7)
@@ -147,10 +157,15 @@ def test_networks_take_turns_when_they_are_timed():
     [
         ({"exit": 5}, r"there is no exit 5, as the encoder has blocks 1 to 4; this network has exits 2 and 3\."),
         ({"exit": 2, "all_exits": True}, r"exit 2 and all_exits: the table holds every exit; give one of the two\."),
-        ({"weight_noise": [0.1, -0.1]}, r"weight_noise: expected deviations of 0 or more, got \[0\.1, -0\.1\]\."),
+        (
+            {"weight_noise": [0.1, -0.1]},
+            r"weight_noise: expected finite deviations of 0 or more, got \[0\.1, -0\.1\]\.",
+        ),
+        ({"weight_noise": [float("inf")]}, r"weight_noise: expected finite deviations of 0 or more, got \[inf\]\."),
+        ({"weight_noise": [float("nan")]}, r"weight_noise: expected finite deviations of 0 or more, got \[nan\]\."),
         ({"noise_seeds": 0}, r"noise_seeds: expected at least 1, got 0\."),
     ],
-    ids=["beyond", "both", "negative", "no-seed"],
+    ids=["beyond", "both", "negative", "infinite", "nan", "no-seed"],
 )
 def test_what_makes_no_sense_is_one_sentence(root, tmp_path, weights, options, message):
     with pytest.raises(ValueError, match=message):

@@ -2,6 +2,7 @@
 
 import csv
 import importlib
+import json
 import os
 import signal
 import subprocess
@@ -113,27 +114,44 @@ def test_sad_changes_the_weights_after_its_start(root, tmp_path):
         assert_equal_weights(tmp_path / "with", tmp_path / "without")
 
 
-def plain_words(root: Path, out: Path) -> list[str]:
+def learned_weights(out: Path) -> dict[str, torch.Tensor]:
+    """Those of the network and of the methods."""
+    content = torch.load(out / "last.pt", weights_only=True)
+    return {f"{part}.{name}": v for part in ("network", "distillation") for name, v in content[part].items()}
+
+
+def plain_words(root: Path, out: Path, distillation: list[dict[str, object]]) -> list[str]:
     """One SGD step at learning rate 1 over two pictures, without anything random: the gradient can be read off."""
     words = f"--config synthetic_enet_sad --root {root} --out {out} --schedule.max-steps 1 --schedule.warmup-steps 0"
-    words += " --view.input-size 32 64 --val-split null --batch-size 1 --distillation=[] --clip-norm null"
+    words += " --view.input-size 32 64 --val-split null --batch-size 1 --clip-norm null"
+    words += " --schedule.distillation-start 0 --schedule.distillation-ramp 0"
     words += " --optimizer torch.optim.SGD --optimizer.lr 1.0 --model.dropout 0.0 --runtime.num-workers 0"
     words += " --runtime.no-progress --cadence.checkpoint-every 1 --augmentation.flip 0.0 --loss.existence-weight 0"
     for name in ("rotation", "scale", "shift", "brightness", "contrast", "saturation", "hue", "gamma"):
         words += f" --augmentation.{name} 0.0"
-    return words.split()
+    return [*words.split(), f"--distillation={json.dumps(distillation)}"]
 
 
 @pytest.mark.slow
-def test_two_processes_give_the_average_gradient_of_their_halves(tmp_path):
+@pytest.mark.parametrize(
+    "methods",
+    [[], ["BeYourOwnTeacher", "KnowledgeDistillation"]],
+    ids=["alone", "exits-and-frozen-teacher"],
+)
+def test_two_processes_give_the_average_gradient_of_their_halves(tmp_path, methods):
+    settings = {"KnowledgeDistillation": {"teacher_weights": str(write_weights(tmp_path / "t.safetensors", seed=1))}}
+    distillation = [
+        {"class_path": f"lanenet_sad.distillation.{name}", "init_args": settings.get(name, {})} for name in methods
+    ]
     root = write_culane_root(tmp_path / "culane", sizes=((64, 160), (64, 160)))
     command = [sys.executable, "-m", "lanenet_sad", "train"]
-    together = [*plain_words(root, tmp_path / "two"), "--runtime.devices", "2"]
-    alone = [*plain_words(root, tmp_path / "one"), "--accumulate", "2"]
+    together = [*plain_words(root, tmp_path / "two", distillation), "--runtime.devices", "2"]
+    alone = [*plain_words(root, tmp_path / "one", distillation), "--accumulate", "2"]
     for words in (together, alone):
         done = subprocess.run([*command, *words], capture_output=True, text=True, check=False, timeout=200)
         assert done.returncode == 0, done.stderr
-    ours, theirs = weights_of(tmp_path / "two"), weights_of(tmp_path / "one")
+    ours, theirs = learned_weights(tmp_path / "two"), learned_weights(tmp_path / "one")
+    assert any(name.startswith("distillation.") for name in ours) == bool(methods)
     for name, value in ours.items():
         if "running" not in name and "num_batches" not in name:
             torch.testing.assert_close(value, theirs[name], rtol=0, atol=2e-3, msg=name)

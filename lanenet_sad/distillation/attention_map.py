@@ -7,13 +7,15 @@ least float32.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lanenet_sad.losses.functional import at_least_float32
+from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
+from lanenet_sad.models.interface import LaneNetOutput, LaneTargets
 
 ChannelMapping: TypeAlias = Literal["sum", "mean", "max"]
 Normalization: TypeAlias = Literal["l2", "softmax", "standardized"]
@@ -46,6 +48,30 @@ def attention_map(feature: Tensor, mapping: ChannelMapping = "sum", power: float
     if mapping == "max":
         return strength.amax(dim=1)
     raise ValueError(f"Attention mapping: expected sum, mean or max, got {mapping!r}.")
+
+
+def loss_gradients(
+    images: Tensor, output: LaneNetOutput, targets: LaneTargets, blocks: Sequence[int], *, trainable: bool
+) -> dict[int, Tensor]:
+    """D L_seg / d features of some blocks, of which gradient-based maps are made.
+
+    Per image: what a loss that is summed over the images would have, so that they do not depend on the batch size.
+
+    Args:
+        images: (B, 3, H, W), what the network was given.
+        output: what it returned, with its graph, which is kept.
+        targets: the labels.
+        blocks: 1-based, 0 for the images.
+        trainable: the gradients are differentiable themselves, so that a loss on their maps trains.
+
+    Returns:
+        By block, in the shape of its feature.
+    """
+    # The loss is a mean over the batch; times B, an image's gradient is that of its own loss.
+    loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask) * len(images)
+    inputs = [output.features[block - 1] if block else images for block in blocks]
+    gradients = torch.autograd.grad(loss, inputs, create_graph=trainable, retain_graph=True)
+    return {block: at_least_float32(gradient) for block, gradient in zip(blocks, gradients, strict=True)}
 
 
 def resize_map(maps: Tensor, size: tuple[int, int], align_corners: bool = False) -> Tensor:

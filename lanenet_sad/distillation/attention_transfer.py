@@ -13,13 +13,14 @@ from torch import Tensor
 from lanenet_sad.distillation.attention_map import (
     attention_map,
     effective_support,
+    loss_gradients,
     map_distance,
     normalize_map,
     resize_map,
 )
 from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.distillation.settings import check_choice, check_pairs, check_positive, check_weights
-from lanenet_sad.distillation.teacher import frozen_teacher, loss_gradients
+from lanenet_sad.distillation.teacher import frozen_teacher
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 
 Mode: TypeAlias = Literal["activation", "gradient", "input_gradient"]

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from lanenet_sad.distillation.attention_map import attention_map
 from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.distillation.settings import check_choice, check_weights
 from lanenet_sad.losses.functional import existence_cross_entropy, segmentation_cross_entropy
 from lanenet_sad.models.exits import ExitHead, checked_exits
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
@@ -21,9 +22,10 @@ SupervisedHead: TypeAlias = Literal["exit", "attention"]
 class DeepSupervision(DistillationMethod):
     """Classifiers behind blocks of the encoder that learn the labels, and nothing from each other.
 
-    It is what the SAD paper compares SAD with: the same blocks and weight, but labels instead of attention maps. Lee et
-    al. 2015 (DSN, arXiv:1409.5185) act from step 0, and so does this; for a comparison in which nothing but the target
-    differs, `wait_for_schedule` starts it when SAD would start.
+    It is what the SAD paper compares SAD with: the same blocks, but labels instead of attention maps. Lee et al. 2015
+    (DSN, arXiv:1409.5185) act from step 0, and so does this. For a comparison in which nothing but the target differs,
+    `wait_for_schedule` starts it when SAD would start; mind that SAD's weight is that of each path, this one's of all
+    blocks together.
 
     Losses are called "supervision_label_2" and "supervision_existence_2" for block 2.
 
@@ -55,10 +57,10 @@ class DeepSupervision(DistillationMethod):
         wait_for_schedule: bool = False,
     ) -> None:
         super().__init__()
-        if head not in ("exit", "attention"):
-            raise ValueError(f"DeepSupervision head: expected exit | attention, got {head!r}.")
-        check_not_negative("DeepSupervision", weight=weight)
-        check_not_negative("DeepSupervision", background_weight=background_weight, existence_weight=existence_weight)
+        name = type(self).__name__
+        check_choice(name, "head", head, SupervisedHead)
+        weights = {"background_weight": background_weight, "existence_weight": existence_weight}
+        check_weights(name, weights | {"weight": weight})
         self.blocks = checked_exits(blocks, network.num_blocks)
         self.weight = weight
         self.background_weight = background_weight
@@ -121,14 +123,3 @@ class AttentionClassifier(nn.Module):
         """(B, L+1, H, W) logits from the encoder's features."""
         logits = self.classify(self.norm(attention_map(features[self.block - 1])[:, None]))
         return F.interpolate(logits, scale_factor=float(self.stride), mode="bilinear", align_corners=False)
-
-
-def check_not_negative(method: str, **values: float) -> None:
-    """Refuses a negative weight.
-
-    Raises:
-        ValueError: names the method and the setting.
-    """
-    for name, value in values.items():
-        if value < 0:
-            raise ValueError(f"{method} {name}: expected 0 or more, got {value}.")

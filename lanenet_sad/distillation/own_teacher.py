@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from lanenet_sad.distillation.attention_map import attention_map, map_distance, normalize_map, resize_map
 from lanenet_sad.distillation.base import DistillationMethod
-from lanenet_sad.distillation.deep_supervision import check_not_negative
+from lanenet_sad.distillation.settings import check_choice, check_positive, check_weights
 from lanenet_sad.lanes.lane import IGNORE_INDEX
 from lanenet_sad.losses.functional import at_least_float32, existence_cross_entropy, segmentation_cross_entropy
 from lanenet_sad.losses.soft_targets import soft_target_cross_entropy, soft_target_kl
@@ -37,8 +37,8 @@ class BeYourOwnTeacher(DistillationMethod):
     * Soft targets: the paper's KL is the default; the code's cross-entropy (`soft_loss="cross_entropy"`) has the same
       gradient, but another value.
     * Features: the code sums the squared differences over batch and channels, with lambda = 1e-6; ours is a sum over
-      the pixels of two maps of norm 1, mean over the images. All forms for features of one shape stand in
-      `losses.feature_distance`.
+      the pixels of two maps of norm 1, mean over the images, and its lambda of 0.03 is a choice of ours. The forms for
+      features of one shape stand in `losses.feature_distance`, which this method does not use.
     * The code weighs the label loss of the deepest exit by 1 - alpha, too; the paper does not, and neither do we. Lower
       the weights of the task loss for the code's form.
     * alpha = 0.1 and T = 3 are the code's; the paper, as its readers report, names neither.
@@ -87,18 +87,16 @@ class BeYourOwnTeacher(DistillationMethod):
         width: int = 64,
     ) -> None:
         super().__init__()
-        if soft_loss not in ("kl", "cross_entropy"):
-            raise ValueError(f"BeYourOwnTeacher soft_loss: expected kl | cross_entropy, got {soft_loss!r}.")
-        if pixels not in ("lane_weighted", "lane_band", "all"):
-            raise ValueError(f"BeYourOwnTeacher pixels: expected lane_weighted | lane_band | all, got {pixels!r}.")
+        name = type(self).__name__
+        check_choice(name, "soft_loss", soft_loss, SoftLoss)
+        check_choice(name, "pixels", pixels, Pixels)
+        check_positive(name, "temperature", temperature)
+        weights = {"weight": weight, "hint_weight": hint_weight, "band_radius": band_radius}
+        check_weights(name, weights | {"background_weight": background_weight, "existence_weight": existence_weight})
         if not 0 <= soft_weight <= 1:
-            raise ValueError(f"BeYourOwnTeacher soft_weight: expected a share from 0 to 1, got {soft_weight}.")
-        if soft_stride < 1:
-            raise ValueError(f"BeYourOwnTeacher soft_stride: expected at least 1, got {soft_stride}.")
-        if temperature <= 0:
-            raise ValueError(f"BeYourOwnTeacher temperature: expected more than 0, got {temperature}.")
-        check_not_negative("BeYourOwnTeacher", weight=weight, hint_weight=hint_weight, band_radius=band_radius)
-        check_not_negative("BeYourOwnTeacher", background_weight=background_weight, existence_weight=existence_weight)
+            raise ValueError(f"{name} soft_weight: expected a share from 0 to 1, got {soft_weight}.")
+        if not soft_stride >= 1:
+            raise ValueError(f"{name} soft_stride: expected at least 1, got {soft_stride}.")
         self.blocks = checked_exits(blocks, network.num_blocks)
         self.weight, self.soft_weight, self.hint_weight = weight, soft_weight, hint_weight
         self.temperature = temperature

@@ -117,7 +117,7 @@ class RelationDistillation(DistillationMethod):
         losses = {}
         for student_block, teacher_block in self.pairs if self.factors else ():
             features = (output.features[student_block - 1], taught.features[teacher_block - 1])
-            student, teacher = (region_means(one, targets.lane_mask, num_lanes, self.margin) for one in features)
+            student, teacher = region_means(features, targets.lane_mask, num_lanes, self.margin)
             for kind, factor in self.factors.items():
                 loss = self.weight * factor * _LOSSES[kind](student, teacher)
                 losses[f"relation_{kind}_{student_block}_{teacher_block}"] = loss
@@ -135,21 +135,29 @@ class RelationDistillation(DistillationMethod):
         return f"relation_flow_{self.flow_blocks[0]}_{self.flow_blocks[1]}"
 
 
-def region_means(feature: Tensor, lane_mask: Tensor, num_lanes: int, margin: int = 0) -> Tensor:
-    """The mean feature of every lane that the masks show, and of every image's background.
+def region_means(features: Sequence[Tensor], lane_mask: Tensor, num_lanes: int, margin: int = 0) -> tuple[Tensor, ...]:
+    """The mean of each feature over every lane that the masks show, and over every image's background.
 
-    A pixel of the feature counts for a lane by the share of it that the lane's label covers, and for the background by
-    its share of background where no (widened) lane is; ignored pixels count for nothing.
+    A pixel of a feature counts for a lane by the share of it that the lane's label covers, and for the background by
+    its share of background where no (widened) lane is; ignored pixels count for nothing. A region is left out if any
+    of the features has no pixel of it: on a coarse one widened lanes may cover all background.
 
     Args:
-        feature: (B, C, H_k, W_k).
+        features: (B, C_k, H_k, W_k) each, of any widths and sizes.
         lane_mask: (B, H, W), 0..L or `IGNORE_INDEX`.
         num_lanes: L.
-        margin: by how many feature pixels lanes are widened on each side.
+        margin: by how many pixels of each feature lanes are widened on each side.
 
     Returns:
-        (N, C), image by image, background first; regions without a pixel are left out, so N is B * (L + 1) at most.
+        (N, C_k) for each feature, the same regions in all: image by image, background first; N is B * (L + 1) at most.
     """
+    found = [_means_of_all_regions(feature, lane_mask, num_lanes, margin) for feature in features]
+    shown = torch.stack([of_one for _, of_one in found]).all(dim=0)  # (B, L+1)
+    return tuple(means[shown] for means, _ in found)
+
+
+def _means_of_all_regions(feature: Tensor, lane_mask: Tensor, num_lanes: int, margin: int) -> tuple[Tensor, Tensor]:
+    """(B, L+1, C) means, and (B, L+1) whether there is such a region."""
     feature = at_least_float32(feature)
     size = (int(feature.shape[-2]), int(feature.shape[-1]))
     classes = torch.arange(num_lanes + 1, device=lane_mask.device).view(1, -1, 1, 1)
@@ -162,8 +170,7 @@ def region_means(feature: Tensor, lane_mask: Tensor, num_lanes: int, margin: int
     shown = total > 0
     weights = weights / torch.where(shown, total, 1.0)[:, :, None]
     with torch.autocast(feature.device.type, enabled=False):
-        means = weights @ feature.flatten(2).transpose(1, 2)  # (B, L+1, C)
-    return means[shown]
+        return weights @ feature.flatten(2).transpose(1, 2), shown
 
 
 def _check_flow(blocks: tuple[int, int], student: NetworkSpec, teacher: FrozenTeacher) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Collection, Sequence
-from typing import Any, Literal, TypeAlias, final, get_args
+from collections.abc import Sequence
+from typing import Literal, TypeAlias, final
 
 import torch
 import torch.nn.functional as F
@@ -15,13 +15,14 @@ from lanenet_sad.distillation.attention_map import (
     Reduction,
     attention_map,
     effective_support,
+    loss_gradients,
     map_distance,
     normalize_map,
     resize_map,
 )
 from lanenet_sad.distillation.base import DistillationMethod
+from lanenet_sad.distillation.settings import check_choice, check_positive, check_weights
 from lanenet_sad.lanes.lane import IGNORE_INDEX
-from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
 from lanenet_sad.models.interface import EncoderSpec, LaneNetOutput, LaneTargets
 
 Mapping: TypeAlias = Literal["sum", "max", "gradient"]
@@ -85,14 +86,15 @@ class SelfAttentionDistillation(DistillationMethod):
     ) -> None:
         super().__init__()
         self.mimic_paths = _checked_paths(mimic_paths, encoder.num_blocks)
-        _check_choice("mapping", mapping, Mapping)
-        _check_choice("normalization", normalization, Normalization)
-        _check_choice("reduction", reduction, Reduction)
-        _check_choice("resize", resize, Resize)
-        _check_choice("target", target, Target)
-        _check_range("power", power, power > 0, "more than 0")
-        _check_range("temperature", temperature, temperature > 0, "more than 0")
-        _check_range("weight", weight, weight >= 0, "0 or more")
+        name = type(self).__name__
+        check_choice(name, "mapping", mapping, Mapping)
+        check_choice(name, "normalization", normalization, Normalization)
+        check_choice(name, "reduction", reduction, Reduction)
+        check_choice(name, "resize", resize, Resize)
+        check_choice(name, "target", target, Target)
+        check_positive(name, "power", power)
+        check_positive(name, "temperature", temperature)
+        check_weights(name, {"weight": weight})
         self.weight = weight
         self.mapping: Mapping = mapping
         self.power = power
@@ -142,7 +144,7 @@ class SelfAttentionDistillation(DistillationMethod):
         if self.mapping == "gradient" and not output.segmentation_logits.requires_grad:
             return {}
         with torch.set_grad_enabled(self.mapping == "gradient"):
-            maps = self._block_maps(output, targets, trainable=False)
+            maps = self._block_maps(images, output, targets, trainable=False)
             distances = self._distances(images, output, targets, maps)
         numbers = {}
         for block, block_map in maps.items():
@@ -158,7 +160,7 @@ class SelfAttentionDistillation(DistillationMethod):
     def _distances(
         self, images: Tensor, output: LaneNetOutput, targets: LaneTargets, maps: dict[int, Tensor] | None = None
     ) -> dict[str, Tensor]:
-        maps = self._block_maps(output, targets) if maps is None else maps
+        maps = self._block_maps(images, output, targets) if maps is None else maps
         if self.target == "label":
             return {f"{block}_label": self._label_distance(maps[block], images, targets) for block in self.blocks}
         return {
@@ -166,11 +168,18 @@ class SelfAttentionDistillation(DistillationMethod):
             for student, target in self.mimic_paths
         }
 
-    def _block_maps(self, output: LaneNetOutput, targets: LaneTargets, *, trainable: bool = True) -> dict[int, Tensor]:
+    def _block_maps(
+        self, images: Tensor, output: LaneNetOutput, targets: LaneTargets, *, trainable: bool = True
+    ) -> dict[int, Tensor]:
         """The raw map of every block in a path, (B, H_k, W_k)."""
         features = {block: output.features[block - 1] for block in self.blocks}
         if self.mapping == "gradient":
-            features = _loss_gradients(features, output, targets, trainable=trainable)
+            if not output.segmentation_logits.requires_grad:
+                raise ValueError(
+                    f"{type(self).__name__}: mapping='gradient' needs an output with its graph; "
+                    f"run the network outside of torch.no_grad()."
+                )
+            features = loss_gradients(images, output, targets, self.blocks, trainable=trainable)
         channels: Literal["sum", "max"] = "max" if self.mapping == "max" else "sum"
         return {block: attention_map(feature, channels, self.power) for block, feature in features.items()}
 
@@ -215,20 +224,6 @@ class SelfAttentionDistillation(DistillationMethod):
             warnings.warn(f"SelfAttentionDistillation: {setting} has no effect.", UserWarning, stacklevel=3)
 
 
-def _loss_gradients(
-    features: dict[int, Tensor], output: LaneNetOutput, targets: LaneTargets, *, trainable: bool
-) -> dict[int, Tensor]:
-    """The gradients d L_seg / d A_k, themselves differentiable if `trainable`, so that a loss on the maps trains."""
-    if not output.segmentation_logits.requires_grad:
-        raise ValueError(
-            "SelfAttentionDistillation: mapping='gradient' needs an output with its graph; "
-            "run the network outside of torch.no_grad()."
-        )
-    loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask)
-    gradients = torch.autograd.grad(loss, list(features.values()), create_graph=trainable, retain_graph=True)
-    return {block: at_least_float32(gradient) for block, gradient in zip(features, gradients, strict=True)}
-
-
 def _checked_paths(mimic_paths: Sequence[tuple[int, int]], num_blocks: int) -> tuple[tuple[int, int], ...]:
     paths = tuple((int(student), int(target)) for student, target in mimic_paths)
     if not paths:
@@ -242,17 +237,6 @@ def _checked_paths(mimic_paths: Sequence[tuple[int, int]], num_blocks: int) -> t
     if len(set(paths)) != len(paths):
         raise ValueError(f"mimic_paths: expected each path once, got {paths}.")
     return paths
-
-
-def _check_choice(name: str, value: str, choices: Any) -> None:
-    known: Collection[str] = get_args(choices)
-    if value not in known:
-        raise ValueError(f"SelfAttentionDistillation {name}: expected {' | '.join(known)}, got {value!r}.")
-
-
-def _check_range(name: str, value: float, inside: bool, expected: str) -> None:
-    if not inside:
-        raise ValueError(f"SelfAttentionDistillation {name}: expected {expected}, got {value}.")
 
 
 def _size(tensor: Tensor) -> tuple[int, int]:

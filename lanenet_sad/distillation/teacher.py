@@ -9,7 +9,8 @@ from typing import final
 import torch
 from torch import Tensor
 
-from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
+from lanenet_sad.distillation.attention_map import loss_gradients
+from lanenet_sad.losses.functional import at_least_float32
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import IMAGE_MEAN, IMAGE_STD, Normalization
@@ -21,8 +22,8 @@ class FrozenTeacher:
     """A network of a weight file in eval mode, without gradients into its weights.
 
     It is no `nn.Module`, so that the method that holds it does not own its weights: optimizer, DDP, `train()` and
-    checkpoints pass it by. It follows the images to their device, computes in at least float32, and sees them in its
-    own normalisation.
+    checkpoints pass it by. It follows the images to their device, computes in at least float32, also under autocast,
+    and sees them in its own normalisation.
 
     Build it with `frozen_teacher`, which lets methods with the same weight file share one network and one forward
     pass.
@@ -53,7 +54,7 @@ class FrozenTeacher:
         if self._seen is not None and self._seen[0]() is images and self._seen[1] == images._version:
             return self._seen[2]
         self._seen = None
-        with torch.no_grad():
+        with torch.no_grad(), torch.autocast(images.device.type, enabled=False):
             output: LaneNetOutput = self._moved_to(images)(self._as_trained(at_least_float32(images)))
         if len(self._holders) > 1 and not images.is_inference():
             self._seen = (weakref.ref(images), images._version, output)
@@ -73,7 +74,7 @@ class FrozenTeacher:
             ValueError: as for a call.
         """
         network = self._moved_to(images)
-        with torch.enable_grad():
+        with torch.enable_grad(), torch.autocast(images.device.type, enabled=False):
             inputs = at_least_float32(images).detach().requires_grad_()
             output: LaneNetOutput = network(self._as_trained(inputs))
             return loss_gradients(inputs, output, targets, blocks, trainable=False)
@@ -135,14 +136,3 @@ def frozen_teacher(path: Path, student: NetworkSpec, holder: object) -> FrozenTe
     _TEACHERS[key] = teacher
     teacher._holders.add(holder)
     return teacher
-
-
-def loss_gradients(
-    images: Tensor, output: LaneNetOutput, targets: LaneTargets, blocks: tuple[int, ...], *, trainable: bool
-) -> dict[int, Tensor]:
-    """Per image, d L_seg / d features of some blocks (0: the images), themselves differentiable if `trainable`."""
-    # The loss is a mean over the batch; times B, an image's gradient is that of its own loss.
-    loss = segmentation_cross_entropy(output.segmentation_logits, targets.lane_mask) * len(images)
-    inputs = [output.features[block - 1] if block else images for block in blocks]
-    gradients = torch.autograd.grad(loss, inputs, create_graph=trainable, retain_graph=trainable)
-    return {block: at_least_float32(gradient) for block, gradient in zip(blocks, gradients, strict=True)}

@@ -39,20 +39,26 @@ class NoiseRow:
 
 
 def noise_rows(
-    network: nn.Module, sigmas: Sequence[float], num_seeds: int, score: Callable[[str, nn.Module], float]
+    network: nn.Module,
+    sigmas: Sequence[float],
+    num_seeds: int,
+    score: Callable[[str, nn.Module], float],
+    *,
+    undisturbed: float,
 ) -> list[NoiseRow]:
     """Scores a network with each strength of noise and each seed (`perturb_weights`).
 
     Args:
         network: is left as it was.
-        sigmas: strengths; 0 is scored once.
+        sigmas: strengths; at 0 the score is the `undisturbed` one.
         num_seeds: noises of each strength.
         score: title and network -> the benchmark's figure.
+        undisturbed: the network's figure as it is.
     """
     rows = []
     for sigma in sigmas:
-        scores = []
-        for seed in range(num_seeds if sigma else 1):
+        scores = [] if sigma else [undisturbed]
+        for seed in range(num_seeds if sigma else 0):
             with perturb_weights(network, sigma, seed):
                 scores.append(score(f"noise {sigma:g}, seed {seed}", network))
         rows.append(NoiseRow(sigma, tuple(scores)))

@@ -1,7 +1,8 @@
 """How the embeddings of a student relate to each other, against how those of a teacher do; widths may differ.
 
 Each loss is unweighted and computed in at least float32, also under autocast. The embeddings are rows, (N, D): images
-in the papers, regions of lanes in `RelationDistillation`. Gradients flow into whatever is not detached.
+in the papers, regions of lanes in `RelationDistillation`. Gradients flow into whatever is not detached. Embeddings that
+are not as many are refused by a ValueError, as their difference would be broadcast.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ def distance_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for less than two rows.
     """
-    return (
-        F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher)) if len(student) else _zero(student)
-    )
+    _check_rows(student, teacher)
+    if not len(student):
+        return _zero(student)
+    return F.smooth_l1_loss(_relative_distances(student), _relative_distances(teacher))
 
 
 def angle_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
@@ -44,6 +46,7 @@ def angle_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for less than three rows.
     """
+    _check_rows(student, teacher)
     if not len(student):
         return _zero(student)
     return F.smooth_l1_loss(_cosines(student), _cosines(teacher))
@@ -61,6 +64,7 @@ def similarity_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Returns:
         Scalar; 0 for no rows.
     """
+    _check_rows(student, teacher)
     return (_similarities(student) - _similarities(teacher)).square().sum() / max(len(student), 1) ** 2
 
 
@@ -87,8 +91,24 @@ def flow_relation_loss(student: Tensor, teacher: Tensor) -> Tensor:
     Args:
         student: (B, C, C') of `flow_matrix`.
         teacher: likewise, of the same widths.
+
+    Raises:
+        ValueError: the shapes differ.
     """
+    if student.shape != teacher.shape:
+        raise ValueError(
+            f"Flow of a student {tuple(student.shape)} and a teacher {tuple(teacher.shape)}: expected the same images "
+            f"and widths."
+        )
     return (student - teacher).square().sum() / student.shape[0]
+
+
+def _check_rows(student: Tensor, teacher: Tensor) -> None:
+    if len(student) != len(teacher):
+        raise ValueError(
+            f"Relations of {len(student)} embeddings of a student and {len(teacher)} of a teacher: "
+            f"expected the same rows."
+        )
 
 
 def _differences(embeddings: Tensor) -> tuple[Tensor, Tensor]:

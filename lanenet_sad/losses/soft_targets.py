@@ -67,6 +67,9 @@ def feature_distance(student: Tensor, teacher: Tensor, reduction: FeatureReducti
     "mean" is over all elements, "batchmean" a sum divided by the images, as papers write || F_i - F_C ||^2.
     "masked_sum" divides by nothing and leaves out elements where neither is positive, as the third-party code of BYOT
     does; it makes no difference behind a ReLU.
+
+    No method of ours calls it, as exits differ in size: it is the published forms in one place, tested against numbers,
+    for a method whose features fit. `BeYourOwnTeacher` compares attention maps instead.
     """
     squared = (at_least_float32(student) - at_least_float32(teacher.detach())).square()
     if reduction == "mean":
@@ -79,7 +82,10 @@ def feature_distance(student: Tensor, teacher: Tensor, reduction: FeatureReducti
 
 
 def mean_probs(logits: Sequence[Tensor]) -> Tensor:
-    """What an ensemble believes: the mean of the members' distributions over dimension 1."""
+    """What an ensemble believes: the mean of the members' distributions over dimension 1.
+
+    `models.exits.ExitEnsemble` returns its logarithm, which it computes without leaving log space.
+    """
     return torch.stack([torch.softmax(at_least_float32(each), dim=1) for each in logits]).mean(dim=0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,10 +25,10 @@ def perturb_weights(network: nn.Module, sigma: float, seed: int) -> Iterator[Non
         seed: of the noise, which is the same on every device.
 
     Raises:
-        ValueError: sigma is negative.
+        ValueError: sigma is negative or not finite.
     """
-    if not sigma >= 0:
-        raise ValueError(f"Weight noise: expected a relative deviation of 0 or more, got {sigma}.")
+    if not (math.isfinite(sigma) and sigma >= 0):
+        raise ValueError(f"Weight noise: expected a finite relative deviation of 0 or more, got {sigma}.")
     generator = torch.Generator().manual_seed(seed)
     weights = [parameter for parameter in network.parameters() if parameter.ndim >= 2]
     kept = [weight.detach().clone() for weight in weights]

@@ -207,6 +207,7 @@ def test_an_attention_map_is_supervised_through_two_numbers_per_class():
         ({"blocks": ()}, "blocks: expected at least one encoder block"),
         ({"blocks": (2, 2)}, r"blocks: expected each block once, got \[2, 2\]"),
         ({"weight": -1.0}, "weight: expected 0 or more, got -1.0"),
+        ({"weight": float("nan")}, "weight: expected 0 or more, got nan"),
         ({"background_weight": -0.4}, "background_weight: expected 0 or more, got -0.4"),
         ({"existence_weight": -0.1}, "existence_weight: expected 0 or more, got -0.1"),
     ],
@@ -221,7 +222,9 @@ def test_settings_that_make_no_sense_are_refused(kind, options, message):
     ("kind", "options", "message"),
     [
         (BeYourOwnTeacher, {"soft_weight": 1.1}, "soft_weight: expected a share from 0 to 1, got 1.1"),
+        (BeYourOwnTeacher, {"soft_weight": float("nan")}, "soft_weight: expected a share from 0 to 1, got nan"),
         (BeYourOwnTeacher, {"temperature": 0.0}, "temperature: expected more than 0, got 0.0"),
+        (BeYourOwnTeacher, {"temperature": float("nan")}, "temperature: expected more than 0, got nan"),
         (BeYourOwnTeacher, {"soft_stride": 0}, "soft_stride: expected at least 1, got 0"),
         (BeYourOwnTeacher, {"hint_weight": -1.0}, "hint_weight: expected 0 or more, got -1.0"),
         (BeYourOwnTeacher, {"soft_loss": "js"}, r"soft_loss: expected kl \| cross_entropy, got 'js'"),

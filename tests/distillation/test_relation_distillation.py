@@ -35,7 +35,7 @@ def test_region_means_by_hand():
     mask[1] = IGNORE_INDEX
     feature = torch.arange(16.0).view(2, 1, 2, 4)
     feature = torch.cat((feature, -feature), dim=1)
-    means = region_means(feature, mask, num_lanes=3)
+    (means,) = region_means([feature], mask, num_lanes=3)
     # background: cells 1, 2, 5, 7 of image 0; lane 1: cell 6; lane 2: cells 0 and 4; lane 3 and image 1: nothing
     assert means.tolist() == [[3.75, -3.75], [6.0, -6.0], [2.0, -2.0]]
 
@@ -44,9 +44,33 @@ def test_a_margin_widens_lanes_and_takes_from_the_background():
     mask = torch.zeros(1, 2, 10, dtype=torch.int64)
     mask[0, :, 4:6] = 1
     feature = torch.arange(5.0).view(1, 1, 1, 5).expand(1, 1, 1, 5)
-    assert region_means(feature, mask, 1, margin=0)[:, 0].tolist() == [2.0, 2.0]
+    assert region_means([feature], mask, 1, margin=0)[0][:, 0].tolist() == [2.0, 2.0]
     feature = feature * torch.tensor([1.0, 1.0, 1.0, 1.0, 3.0])
-    assert region_means(feature, mask, 1, margin=1)[:, 0].tolist() == [6.0, 2.0]
+    assert region_means([feature], mask, 1, margin=1)[0][:, 0].tolist() == [6.0, 2.0]
+
+
+def crossed_mask(size):
+    """A lane in every eighth column of image 0, which at 1/8, widened, leave no background; image 1 has one lane."""
+    mask = torch.zeros(2, *size, dtype=torch.int64)
+    mask[0, :, ::8] = 1
+    mask[1, :, :4] = 1
+    return mask
+
+
+def test_regions_are_those_that_every_feature_shows():
+    fine, coarse = torch.ones(2, 1, 8, 16), torch.ones(2, 3, 4, 8)
+    mask = crossed_mask((32, 64))
+    assert len(region_means([fine], mask, 1, margin=0)[0]) == 4
+    means = region_means([fine, coarse], mask, 1, margin=1)
+    assert [tuple(one.shape) for one in means] == [(3, 1), (3, 3)]  # without the background of image 0
+
+
+def test_a_finer_student_is_compared_in_the_same_regions(weights):
+    images, targets = make_batch()
+    targets = targets._replace(lane_mask=crossed_mask(SIZE))
+    method = RelationDistillation(SPEC, teacher_weights=weights, pairs=((2, 4),), similarity_weight=1.0)
+    losses = method(images, make_output(SPEC, size=SIZE), targets)
+    assert all(bool(loss.isfinite()) and loss > 0 for loss in losses.values())
 
 
 def test_the_losses_are_those_of_the_regions(weights):
@@ -61,8 +85,7 @@ def test_the_losses_are_those_of_the_regions(weights):
         margin=0,
     )
     output, taught = make_output(SPEC, size=SIZE), method.teacher(images)
-    student = region_means(output.features[1], targets.lane_mask, 4)
-    teacher = region_means(taught.features[3], targets.lane_mask, 4)
+    student, teacher = region_means((output.features[1], taught.features[3]), targets.lane_mask, 4)
     assert (student.shape, teacher.shape) == ((8, 64), (8, 128))  # two images, background and three lanes
     flows = [
         flow_matrix(torch.nn.functional.avg_pool2d(one.features[1], 2), one.features[2]) for one in (output, taught)

@@ -314,6 +314,8 @@ def test_half_precision_is_raised(dtype):
         ({"power": 0}, r"power: expected more than 0, got 0"),
         ({"temperature": 0.0}, r"temperature: expected more than 0, got 0.0"),
         ({"weight": -0.1}, r"weight: expected 0 or more, got -0.1"),
+        ({"weight": float("nan")}, r"weight: expected 0 or more, got nan"),
+        ({"power": float("nan")}, r"SelfAttentionDistillation power: expected more than 0, got nan"),
     ],
     ids=str,
 )

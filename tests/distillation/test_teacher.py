@@ -8,7 +8,8 @@ from factories import make_output, make_targets, write_weights
 from teacher_factories import SIZE, Passer, as_leaves, kept_teacher, make_batch, make_student, total, write_teacher
 
 from lanenet_sad.distillation import AttentionTransfer, KnowledgeDistillation, RelationDistillation
-from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher, loss_gradients
+from lanenet_sad.distillation.attention_map import loss_gradients
+from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses import LaneLoss
 from lanenet_sad.models import enet, erfnet, resnet
@@ -207,6 +208,18 @@ def test_the_teacher_says_what_its_network_says(weights):
         assert not said.segmentation_logits.requires_grad
     torch.testing.assert_close(said.segmentation_logits, expected.segmentation_logits.detach())
     torch.testing.assert_close(said.features, tuple(feature.detach() for feature in expected.features))
+
+
+def test_a_teacher_computes_in_float32_under_autocast(weights):
+    teacher, (images, targets) = FrozenTeacher(weights), make_batch()
+    expected, gradients = teacher(images), teacher.loss_gradients(images, targets, (0, 4))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert make_student()(images).segmentation_logits.dtype == torch.bfloat16
+        said, found = teacher(images), teacher.loss_gradients(images, targets, (0, 4))
+    assert said.segmentation_logits.dtype == torch.float32
+    torch.testing.assert_close(said, expected, rtol=1e-5, atol=1e-5)
+    for block, gradient in gradients.items():
+        torch.testing.assert_close(found[block], gradient, rtol=1e-3, atol=1e-5 * float(gradient.abs().max()))
 
 
 def test_a_teacher_sees_images_in_its_own_normalisation(tmp_path):

@@ -88,3 +88,18 @@ def test_autocast_changes_nothing(loss):
     assert value.dtype == flow.dtype == torch.float32
     assert torch.equal(value, expected)
     assert loss(student.half(), teacher.half()).dtype == torch.float32
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_other_rows_are_refused(loss):
+    with pytest.raises(
+        ValueError, match="Relations of 1 embeddings of a student and 5 of a teacher: expected the same"
+    ):
+        loss(rows(1), rows(5))
+    with pytest.raises(ValueError, match="Relations of 0 embeddings of a student and 5"):
+        loss(rows(0), rows(5))
+
+
+def test_other_flows_are_refused():
+    with pytest.raises(ValueError, match=r"Flow of a student \(2, 3, 1\) and a teacher \(2, 3, 4\): expected the same"):
+        flow_relation_loss(torch.zeros(2, 3, 1), torch.zeros(2, 3, 4))
