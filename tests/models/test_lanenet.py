@@ -137,8 +137,8 @@ def test_recipe_rebuilds_the_network(arguments):
 @pytest.mark.parametrize(
     ("recipe", "message"),
     [
-        ({"builder": "os.system"}, r"expected a builder out of enet, resnet, erfnet, got 'os.system'"),
-        ({}, r"expected a builder out of enet, resnet, erfnet, got None"),
+        ({"builder": "os.system"}, r"expected a builder out of enet, resnet, erfnet, exit, got 'os.system'"),
+        ({}, r"expected a builder out of enet, resnet, erfnet, exit, got None"),
         ({"builder": "enet", "depth": 50}, r"enet has no argument 'depth'; it takes num_lanes"),
         ({"builder": "enet", "layout": "xl"}, r"expected one of original, port, pad, got 'xl'"),
         ({"builder": "enet", "existence_head": "big"}, r"expected pooled or fixed, got 'big'"),
