@@ -6,12 +6,23 @@ from argparse import ArgumentError
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
+from tempfile import TemporaryDirectory
 
 from lanenet_sad.ablation.grid import Grid, PlannedRun, find_grid, read_grid
 from lanenet_sad.ablation.report import RowSummary, summarize, write_report
 from lanenet_sad.ablation.results import read_results
 from lanenet_sad.ablation.runner import GridRunner
+from lanenet_sad.attention import attention
 from lanenet_sad.command_line import build_parser, instantiate
+from lanenet_sad.inference.sinks import write_image
+from lanenet_sad.lanes.files import replacing
+from lanenet_sad.visualization.curves import plot_training
+
+_PICTURES = {
+    "curves.png": "Effective support of the attention maps and share of distillation over training (first seed)",
+    "attention.png": "What the blocks look at, before distillation began and at the end (first seed)",
+}
 
 
 @dataclass(frozen=True)
@@ -42,6 +53,7 @@ def ablate(
     rows: list[str] | None = None,
     values: list[str] | None = None,
     jobs: int = 1,
+    picture: Path | None = None,
     report_only: bool = False,
 ) -> Ablation:
     """Train every row of a grid with every seed, and compare the rows with the baseline, seed by seed.
@@ -59,6 +71,7 @@ def ablate(
         rows: run these alone, and the baseline; the report still lists the others.
         values: NAME=VALUE for each ${NAME} in the grid, such as teacher=runs/resnet34/best.safetensors.
         jobs: runs at once; each gets its share of the cores.
+        picture: also draw what each row's network looks at in this picture, before and after distillation began.
         report_only: run nothing, write the report of what is there.
     """
     if jobs < 1:
@@ -71,7 +84,8 @@ def ablate(
     command += f" --seeds {' '.join(map(str, seeds))}" if seeds else ""
 
     def report() -> tuple[Path, ...]:
-        return write_report(out, table, read_results(results_path), command)
+        shown = {caption: out / name for name, caption in _PICTURES.items() if (out / name).is_file()}
+        return write_report(out, table, read_results(results_path), command, shown)
 
     chosen = _chosen(table, rows)
     if not report_only:
@@ -79,6 +93,7 @@ def ablate(
     runner = GridRunner(root, runs_dir, results_path, jobs, report=report)
     if not report_only:
         runner.do(chosen, table.baseline)
+    _draw(table, runs_dir, out, picture)
     paths = report()
     summaries = summarize(table, read_results(results_path))
     print(paths[0].read_text(encoding="utf-8").partition("Command:")[0].rstrip())
@@ -104,6 +119,33 @@ def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
                 method(parts["model"].spec)
         except (ValueError, OSError, ArgumentError) as error:
             raise ValueError(f"Row {name!r} of the grid: {error}") from error
+
+
+def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
+    """Pictures of the runs with the first seed, where their folders are still there."""
+    folders = {run.row: runs_dir / run.folder for run in grid.runs() if run.seed == grid.seeds[0]}
+    taught = {row: path / "metrics.csv" for row, path in folders.items() if row != grid.baseline}
+    taught = {row: path for row, path in taught.items() if path.is_file()}
+    if taught:
+        write_image(out / "curves.png", plot_training(taught))
+    if picture is None:
+        return
+    columns = {}
+    for row, folder in folders.items():
+        for title, name in ((f"{row}, before", "before_distillation"), (row, "best")):
+            if (folder / f"{name}.safetensors").is_file():
+                columns[title] = folder / f"{name}.safetensors"
+    with TemporaryDirectory() as drawn:
+        attention(
+            str(picture),
+            out=Path(drawn),
+            weights=tuple(columns.values()),
+            titles=tuple(columns),
+            cell_width=300,
+            progress=False,
+        )
+        with replacing(out / "attention.png") as temporary:
+            copyfile(next(Path(drawn).glob("*.attention.png")), temporary)
 
 
 def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:

@@ -83,6 +83,23 @@ def test_commands_for_the_benchmarks(workplace, monkeypatch):
     assert json.loads(written.read_text())["raw_file"] == "clips/test_label/20.jpg"
 
 
+def test_commands_for_other_teachers_and_networks(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    root = write_culane_root(workplace / "data" / "CULane", sizes=((590, 1640),) * 2)
+    names = ["/clip/00000.jpg", "/clip/00001.jpg"]
+    write_culane_list(root / "list/val_gt.txt", [CULaneListEntry(name) for name in names])
+    write_culane_list(root / "list/test.txt", [CULaneListEntry(name) for name in names])
+    small = "--schedule.max-steps 3 --schedule.distillation-start 2 --batch-size 2 --runtime.num-workers 0"
+    small += " --view.input-size 48 128 --model.input-size=[48,128]"
+    more = {"train": small, "evaluate": "--num-workers 0 --noise-seeds 1", "ablate": "--report-only"}
+    run_lines(fenced("bash", "Other teachers, other networks"), more)
+    assert len((workplace / "runs/byot/lanes/lanes.jsonl").read_text().splitlines()) == 18
+    tables = {path.name for path in (workplace / "runs/byot/test").glob("*.md")}
+    assert {"exits.md", "weight_noise.md"} <= tables
+    report = (workplace / "ablations/methods/report.md").read_text()
+    assert re.search(r"^\| KD \| 0 of 3 \|", report, flags=re.MULTILINE)
+
+
 def test_commands_for_own_roads(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     root = write_culane_root(workplace / "data" / "own", sizes=((360, 640), (720, 1280), (90, 200)))

@@ -99,7 +99,7 @@ def enet(
 
 
 def truncated(*, network: Mapping[str, Any], block: int, width: int = 64) -> LaneNet:
-    """Builds a network as far as an exit; the layers behind it get no memory.
+    """Builds a network as far as an exit; the blocks behind it get no memory.
 
     Args:
         network: the recipe of the whole network.
@@ -112,13 +112,16 @@ def truncated(*, network: Mapping[str, Any], block: int, width: int = 64) -> Lan
     with torch.device("meta"):
         whole = build_network(network)
     head = ExitHead(whole.spec, block, width=width)
-    encoder = whole.encoder
-    encoder.cut_after(block)
-    encoder.to_empty(device=torch.get_default_device())
-    for module in encoder.modules():
-        if callable(reset := getattr(module, "reset_parameters", None)):
-            reset()
-    encoder.apply(_initialize)
+    if block == whole.spec.num_blocks:  # a whole encoder starts as its own builder lets it
+        encoder = build_network(network).encoder
+    else:
+        encoder = whole.encoder
+        encoder.cut_after(block)
+        encoder.to_empty(device=torch.get_default_device())
+        for module in encoder.modules():
+            if callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+        encoder.apply(_initialize)
     shortened = LaneNet(
         encoder=encoder, decoder=head.decoder, existence_head=head.existence_head, num_lanes=whole.num_lanes
     )

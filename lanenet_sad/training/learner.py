@@ -62,6 +62,12 @@ class Learner(nn.Module):
             if distillation_scale == 0 and not method.has_label_losses:
                 continue
             losses = method(images, output, targets, imitate=distillation_scale > 0)
+            twice = sorted(losses.keys() & distillation.keys())
+            if twice:
+                raise ValueError(
+                    f"Distillation: two methods have a loss {twice[0]!r}, of which one would be lost; "
+                    f"put what they do into one {type(method).__name__}, or leave one out."
+                )
             waiting = {name: value * distillation_scale for name, value in losses.items() if name in method.imitation}
             distillation.update(losses | waiting)
         task = self.loss(output, targets)

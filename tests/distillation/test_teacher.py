@@ -11,7 +11,7 @@ from lanenet_sad.distillation import AttentionTransfer, KnowledgeDistillation, R
 from lanenet_sad.distillation.teacher import FrozenTeacher, frozen_teacher, loss_gradients
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.losses import LaneLoss
-from lanenet_sad.models import enet
+from lanenet_sad.models import enet, erfnet, resnet
 from lanenet_sad.models.interface import NetworkSpec
 from lanenet_sad.models.normalization import IMAGE_STD, IMAGENET, normalize_images
 from lanenet_sad.models.weights import NetworkCard, load_weights, save_weights
@@ -142,6 +142,20 @@ def test_a_student_with_other_widths_and_strides(kind, weights):
     total(losses).backward()
     assert all(loss.detach() > 0 for loss in losses.values())
     assert (output.segmentation_logits if kind == "knowledge" else output.features[-1]).grad.any()
+
+
+@pytest.mark.parametrize("build_teacher", [resnet, erfnet])
+def test_every_encoder_can_teach(build_teacher, tmp_path):
+    teacher, student = build_teacher(), make_student()
+    path = tmp_path / "w.safetensors"
+    save_weights(path, teacher, NetworkCard(teacher.recipe, InputView(SIZE, aspect=2.0)))
+    images, targets = make_batch()
+    output = as_leaves(student(images))
+    classes = (AttentionTransfer, KnowledgeDistillation, RelationDistillation)
+    losses = [method(student.spec, teacher_weights=path)(images, output, targets) for method in classes]
+    total({name: loss for one in losses for name, loss in one.items()}).backward()
+    assert output.features[0].grad is None  # block 1 is in no pair
+    assert all(leaf.grad.any() for leaf in (output.segmentation_logits, *output.features[1:]))
 
 
 @IDS

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lanenet_sad.models import NetworkSpec, build_network, enet
+from lanenet_sad.models import NetworkSpec, build_network, enet, erfnet, resnet
 from lanenet_sad.models.exits import ExitEnsemble, ExitHead, load_state_with_exits, state_with_exits, truncate
 
 SPEC = NetworkSpec(channels=(6, 8, 8, 8), strides=(2, 4, 4, 4), num_lanes=3)
@@ -51,10 +51,18 @@ def test_exits_that_cannot_be_are_refused(block, width, message):
         ExitHead(SPEC, block, width=width)
 
 
-def make_trained(layout="original"):
+NETWORKS = {
+    "enet": lambda: enet(num_lanes=3),
+    "port": lambda: enet(layout="port", num_lanes=3),
+    "resnet": lambda: resnet(depth=18, num_lanes=3),
+    "erfnet": lambda: erfnet(num_lanes=3, message_passing="resa", existence_head="fixed", input_size=(32, 64)),
+}
+
+
+def make_trained(name="enet"):
     """A network and exits of random numbers, in their normalisations too."""
     torch.manual_seed(0)
-    network = enet(layout=layout, num_lanes=3)
+    network = NETWORKS[name]()
     exits = {block: ExitHead(network.spec, block, width=8 * block) for block in (1, 2, 4)}
     for module in (network, *exits.values()):
         for value in module.state_dict().values():
@@ -63,10 +71,10 @@ def make_trained(layout="original"):
     return network.eval(), {block: head.eval() for block, head in exits.items()}
 
 
-@pytest.mark.parametrize("layout", ["original", "port"])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("block", [1, 2, 4])
-def test_a_truncated_network_predicts_what_its_exit_does(layout, block):
-    network, exits = make_trained(layout)
+def test_a_truncated_network_predicts_what_its_exit_does(name, block):
+    network, exits = make_trained(name)
     images = torch.randn(1, 3, 32, 64)
     whole = network(images)
     found, shortened = exits[block](whole.features), truncate(network, exits[block])
@@ -77,10 +85,10 @@ def test_a_truncated_network_predicts_what_its_exit_does(layout, block):
     assert shortened.num_lanes == 3
 
 
-@pytest.mark.parametrize("layout", ["original", "port"])
+@pytest.mark.parametrize("name", NETWORKS)
 @pytest.mark.parametrize("block", [1, 2, 4])
-def test_its_recipe_builds_an_equal_one_without_the_layers_behind(layout, block):
-    network, exits = make_trained(layout)
+def test_its_recipe_builds_an_equal_one_without_the_layers_behind(name, block):
+    network, exits = make_trained(name)
     shortened = truncate(network, exits[block])
     built = build_network(shortened.recipe)
     assert built.recipe == shortened.recipe
@@ -88,9 +96,11 @@ def test_its_recipe_builds_an_equal_one_without_the_layers_behind(layout, block)
     built.load_state_dict(shortened.state_dict())
     images = torch.randn(1, 3, 32, 64)
     assert torch.equal(built.eval()(images).segmentation_logits, shortened(images).segmentation_logits)
-    if block == 1:
-        names = {name.split(".")[1] for name in built.state_dict() if name.startswith("encoder.")}
-        assert names == {"initial"} if layout == "original" else {"initial", "down1", "stage1"}
+    stages = {key.split(".")[1] for key in built.state_dict() if key.startswith("encoder.")}
+    if name == "enet" and block == 1:
+        assert stages == {"initial"}
+    elif name == "erfnet":
+        assert ("passing" in stages) == (block == 4)
 
 
 def test_a_built_truncated_network_is_ready_to_train():
@@ -102,6 +112,13 @@ def test_a_built_truncated_network_is_ready_to_train():
     assert all(parameter.grad is not None and parameter.grad.any() for parameter in built.parameters())
     spread = output.features[-1].std().detach()
     assert 0.1 < float(spread) < 10
+
+
+def test_message_passing_starts_as_nothing_in_a_truncated_network_too():
+    torch.manual_seed(0)
+    built = build_network({"builder": "exit", "network": erfnet(message_passing="resa").recipe, "block": 4})
+    feature = torch.randn(1, built.spec.channels[-1], 4, 8)
+    assert torch.equal(built.eval().encoder.passing(feature), feature)
 
 
 def test_a_truncated_network_is_a_copy():

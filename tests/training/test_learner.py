@@ -78,3 +78,11 @@ def test_one_batch_can_be_learnt_by_heart(scale):
         losses.total.backward()
         optimizer.step()
     assert float(losses.total.detach()) < 0.5 * first
+
+
+def test_two_losses_of_one_name_are_refused():
+    _, images = make_learner()
+    network = enet(num_lanes=4)
+    twins = [SelfAttentionDistillation(network.spec), SelfAttentionDistillation(network.spec, mimic_paths=((2, 3),))]
+    with pytest.raises(ValueError, match="two methods have a loss 'sad_2_3'"):
+        Learner(network, LaneLoss(), twins)(images, TARGETS, 1.0)
