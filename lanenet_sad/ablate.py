@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import shlex
 from argparse import ArgumentError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from shutil import copyfile
 from tempfile import TemporaryDirectory
 
 from lanenet_sad.ablation.grid import Grid, PlannedRun, find_grid, read_grid
@@ -18,13 +18,12 @@ from lanenet_sad.attention import attention
 from lanenet_sad.command_line import build_parser, instantiate
 from lanenet_sad.distillation.teacher import FrozenTeacher
 from lanenet_sad.inference.sinks import write_image
-from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.images import read_image
 from lanenet_sad.visualization.curves import plot_training
 
 _PICTURES = {
     "curves.png": "Effective support of the attention maps and share of distillation over training (first seed)",
-    "attention.png": "What the blocks look at, when imitation begins and at the end (first seed)",
+    "attention.jpg": "What the blocks look at, when imitation begins and at the end (first seed)",
 }
 
 
@@ -120,7 +119,8 @@ def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
     rows = {run.row: run for run in reversed(runs) if not run.missing}
     for name, run in rows.items():
         try:
-            settings = {**run.configuration, "root": str(root), "out": "."}
+            # A copy, since the parser puts its own objects into what it reads.
+            settings = copy.deepcopy({**run.configuration, "root": str(root), "out": "."})
             parts = instantiate(parser, parser.parse_object(settings), train)
             if parts["val_split"] is None:
                 raise ValueError("val_split is null, and without a validation split there is no score to compare.")
@@ -156,8 +156,7 @@ def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
             cell_width=300,
             progress=False,
         )
-        with replacing(out / "attention.png") as temporary:
-            copyfile(next(Path(drawn).glob("*.attention.png")), temporary)
+        write_image(out / "attention.jpg", read_image(next(Path(drawn).glob("*.attention.png"))))
 
 
 def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:

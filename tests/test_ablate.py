@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import yaml
-from factories import write_culane_root
+from factories import write_culane_root, write_weights
 
-from lanenet_sad.ablate import ablate
+from lanenet_sad.ablate import ablate, check_data, check_rows
+from lanenet_sad.ablation.grid import read_grid
+from lanenet_sad.ablation.results import RunResult
 from lanenet_sad.cli import run as verb
+from lanenet_sad.lanes.view import InputView
+from lanenet_sad.models import enet
+from lanenet_sad.models.weights import NetworkCard, save_weights
 
 SAD = "lanenet_sad.distillation.SelfAttentionDistillation"
 
@@ -51,6 +56,37 @@ def test_a_fault_in_a_row_is_found_before_anything_runs(tmp_path, capsys, row, s
     assert verb("ablate", [str(grid), "--root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     assert sentence in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def kd(**arguments) -> dict:
+    path = "lanenet_sad.distillation.KnowledgeDistillation"
+    return {"distillation": [{"class_path": path, "init_args": {"teacher_weights": "${teacher}", **arguments}}]}
+
+
+def test_checking_leaves_the_rows_as_they_are_also_those_with_a_teacher(tmp_path):
+    teacher = write_weights(tmp_path / "teacher.safetensors")
+    grid = read_grid(write_grid(tmp_path, {"KD": kd(), "SAD": method()}), values={"teacher": str(teacher)})
+    runs = grid.runs()
+    before = yaml.safe_dump([run.configuration for run in runs])
+    check_rows(runs, tmp_path)
+    assert yaml.safe_dump([run.configuration for run in runs]) == before
+
+
+def test_a_teacher_for_another_input_is_refused_before_anything_runs(tmp_path):
+    network = enet(existence_head="fixed", input_size=(48, 64))
+    teacher = tmp_path / "teacher.safetensors"
+    save_weights(teacher, network, NetworkCard(network.recipe, InputView((48, 64), aspect=2.5)))
+    runs = read_grid(write_grid(tmp_path, {"KD": kd()}), values={"teacher": str(teacher)}).runs()
+    with pytest.raises(ValueError, match=r"Row 'KD' of the grid: .* made for images of 48x64 pixels.* are 32x64"):
+        check_rows(runs, tmp_path)
+
+
+def test_results_on_other_data_are_refused(tmp_path):
+    runs = read_grid(write_grid(tmp_path, {})).runs()
+    result = RunResult(runs[0].digest, "none", 0, 0.5, 3, 0.0, 0.0, 0, "2026-11-25 03:00", "1234567", "CPU", "one")
+    check_data(runs, {result.digest: result}, "one", tmp_path / "results.csv")
+    with pytest.raises(ValueError, match="none, seed 0 was run on other data"):
+        check_data(runs, {result.digest: result}, "another", tmp_path / "results.csv")
 
 
 def test_nothing_is_run_for_a_report(tmp_path, capsys):

@@ -105,7 +105,7 @@ def write_report(
         grid: what was asked for.
         results: by digest.
         command: what makes the report, for its last lines.
-        pictures: caption -> PNG file in `out`; in the HTML file they are embedded.
+        pictures: caption -> PNG or JPEG file in `out`; in the HTML file they are embedded.
         failures: as in `summarize`.
     """
     rows = summarize(grid, results, failures)
@@ -243,7 +243,7 @@ def _html(
         kind = ' class="baseline"' if row.name == grid.baseline else ""
         body.append(f"<tr{kind}>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in _cells(row)) + "</tr>")
     images = [
-        f'<figure><img alt="{html.escape(caption)}" src="data:image/png;base64,'
+        f'<figure><img alt="{html.escape(caption)}" src="data:image/{path.suffix[1:].replace("jpg", "jpeg")};base64,'
         f'{base64.b64encode(path.read_bytes()).decode()}"><figcaption>{html.escape(caption)}</figcaption></figure>'
         for caption, path in pictures.items()
     ]
