@@ -50,7 +50,14 @@ def test_every_method_stands_here():
 
 
 # The methods of a group act together, as an export takes seconds.
-@pytest.mark.parametrize("methods", [SAD, OWN_TEACHERS, TAUGHT], ids=["SAD", "own teachers", "frozen teacher"])
+@pytest.mark.parametrize(
+    "methods",
+    [
+        pytest.param(SAD, id="SAD"),
+        pytest.param(OWN_TEACHERS, marks=pytest.mark.slow, id="own teachers"),
+        pytest.param(TAUGHT, marks=pytest.mark.slow, id="frozen teacher"),
+    ],
+)
 def test_the_exported_graph_is_that_of_a_network_without_distillation(plain, methods, tmp_path):
     teacher = {"teacher_weights": write_teacher(tmp_path)} if methods is TAUGHT else {}
     trained = exported_after_a_step(methods, **teacher)

@@ -168,6 +168,7 @@ def test_an_untrained_network_expects_background_in_nine_pixels_of_ten(builder):
     assert float(probs[:, 0].mean()) == pytest.approx(0.9, abs=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("builder", [resnet, erfnet])
 def test_overfits_one_batch(builder):
     torch.manual_seed(0)

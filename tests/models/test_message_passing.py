@@ -202,7 +202,7 @@ def test_an_unknown_form_is_refused(builder):
         build_network({"builder": builder, "message_passing": "gnn"})
 
 
-@NAMES
+@pytest.mark.parametrize("name", [pytest.param("scnn", marks=pytest.mark.slow), "resa"])
 def test_the_exported_program_computes_the_same(name):
     network = settled(enet(message_passing=name, activation="relu"))
     program = torch.export.export(network, (images(1),))

@@ -46,7 +46,7 @@ def run(root, out, *, steps=3, method=narrow_exits, **options):
     return train(benchmark="culane", root=root, out=out, **{**settings, **options})
 
 
-@pytest.mark.parametrize("ema_decay", [None, 0.9], ids=["plain", "ema"])
+@pytest.mark.parametrize("ema_decay", [pytest.param(None, marks=pytest.mark.slow, id="plain"), 0.9])
 def test_best_and_last_hold_the_same_exits(root, tmp_path, ema_decay):
     run(root, tmp_path / "run", ema_decay=ema_decay)
     best, last = (load_exits(tmp_path / "run" / name) for name in ("best.safetensors", "last.pt"))
@@ -63,7 +63,7 @@ def test_best_and_last_hold_the_same_exits(root, tmp_path, ema_decay):
     assert same == (ema_decay is None)
 
 
-@pytest.mark.parametrize("ema_decay", [None, 0.9], ids=["plain", "ema"])
+@pytest.mark.parametrize("ema_decay", [pytest.param(None, marks=pytest.mark.slow, id="plain"), 0.9])
 def test_a_resumed_run_ends_with_the_same_exits(root, tmp_path, ema_decay):
     run(root, tmp_path / "whole", ema_decay=ema_decay)
     (tmp_path / "parts").mkdir()
