@@ -81,7 +81,7 @@ def test_the_losses_are_weighted_and_named(weights):
     torch.testing.assert_close(losses["kd_existence"], 0.2 * existence_kl(output, taught, 2.0))
     plain = KnowledgeDistillation(SPEC, teacher_weights=weights)(images, output, targets)
     assert plain.keys() == {"kd"}
-    torch.testing.assert_close(plain["kd"], prediction_kl(output, taught, 2.0, valid=valid, lane_emphasis=1.0))
+    torch.testing.assert_close(plain["kd"], prediction_kl(output, taught, 1.0, valid=valid, lane_emphasis=9.0))
 
 
 def test_agreement_counts_pixels_that_either_gives_to_a_lane():
