@@ -13,56 +13,21 @@ from pathlib import Path
 import pytest
 import torch
 from factories import write_culane_root, write_weights
+from train_runs import VIEW, assert_equal_weights, run, weights_of
 
 from lanenet_sad.cli import run as run_verb
-from lanenet_sad.datasets.transforms import TrainTransform
 from lanenet_sad.distillation import SelfAttentionDistillation
-from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models import enet
 from lanenet_sad.models.weights import load_weights
-from lanenet_sad.train import Cadence, Runtime, train
+from lanenet_sad.train import Cadence, Runtime
 from lanenet_sad.training.schedule import Schedule
 
-VIEW = InputView((32, 64), aspect=2.5)
 train_module = importlib.import_module("lanenet_sad.train")  # the module; the name `train` is the function
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory) -> Path:
     return write_culane_root(tmp_path_factory.mktemp("culane"))
-
-
-def run(root: Path, out: Path, *, steps: int = 6, sad: bool = True, seed: int = 0, **options):
-    torch.manual_seed(seed)
-    return train(
-        **{
-            "benchmark": "culane",
-            "root": root,
-            "out": out,
-            "model": enet(num_lanes=4),
-            "view": VIEW,
-            "distillation": [SelfAttentionDistillation] if sad else [],
-            "optimizer": lambda parameters: torch.optim.SGD(parameters, lr=0.05, momentum=0.9, nesterov=True),
-            "augmentation": TrainTransform,
-            "schedule": Schedule(max_steps=steps),
-            "val_split": None,
-            "batch_size": 2,
-            "cadence": Cadence(log_every=2, checkpoint_every=3),
-            "runtime": Runtime(accelerator="cpu", num_workers=0, progress=False),
-            "seed": seed,
-            **options,
-        }
-    )
-
-
-def weights_of(out: Path) -> dict[str, torch.Tensor]:
-    return load_weights(out / "last.pt")[0].state_dict()
-
-
-def assert_equal_weights(one: Path, other: Path) -> None:
-    ours, theirs = weights_of(one), weights_of(other)
-    for name, value in ours.items():
-        assert torch.equal(value, theirs[name]), name
 
 
 def test_a_run_leaves_checkpoints_and_a_log(root, tmp_path):
@@ -329,52 +294,3 @@ def test_the_command_line_trains_from_a_yaml_file_and_saves_it_whole(root, tmp_p
     again = f"--config {tmp_path / 'run' / 'config.yaml'} --out {tmp_path / 'again'}"
     assert run_verb("train", again.split()) == 0, capsys.readouterr().err
     assert_equal_weights(tmp_path / "run", tmp_path / "again")
-
-
-def test_a_run_may_go_on_from_anothers_state_where_distillation_has_not_acted(root, tmp_path):
-    schedule = Schedule(max_steps=6, distillation_start=4)
-    cadence = Cadence(log_every=2, checkpoint_every=3, keep_states=(2, 4))
-    run(root, tmp_path / "none", sad=False, schedule=schedule, cadence=cadence)
-    run(root, tmp_path / "sad", schedule=schedule)
-    for step in (2, 4):
-        branch = tmp_path / f"branch_{step}"
-        branch.mkdir()
-        (tmp_path / "none" / f"state_{step}.pt").rename(branch / "last.pt")
-        run(root, branch, schedule=schedule, resume=True)
-        assert_equal_weights(tmp_path / "sad", branch)
-    with pytest.raises(AssertionError):
-        assert_equal_weights(tmp_path / "sad", tmp_path / "none")
-
-
-def test_a_run_does_not_go_on_where_distillation_has_acted(root, tmp_path):
-    run(root, tmp_path / "none", sad=False, cadence=Cadence(keep_states=(5,)))
-    (tmp_path / "none" / "state_5.pt").rename(tmp_path / "none" / "last.pt")
-    with pytest.raises(ValueError, match="was trained with distillation"):
-        run(root, tmp_path / "none", resume=True)  # SAD acts from step 4
-
-
-def test_a_run_stopped_before_its_last_validation_is_validated_when_resumed(root, tmp_path, monkeypatch):
-    options = {
-        "val_split": "train",
-        "canvas_width": 1640,
-        "cadence": Cadence(log_every=2, checkpoint_every=2, validate_every=6),
-    }
-    with monkeypatch.context() as patched:
-        patched.setattr(train_module.Validator, "__call__", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        with pytest.raises(KeyboardInterrupt):
-            run(root, tmp_path / "run", **options)
-    summary = run(root, tmp_path / "run", resume=True, **options)
-    run(root, tmp_path / "whole", **options)
-    ours, theirs = (
-        list(csv.DictReader((tmp_path / name / "metrics.csv").read_text().splitlines()))[-1]["val_score"]
-        for name in ("run", "whole")
-    )
-    assert ours == theirs
-    assert summary.best_score == pytest.approx(float(ours), abs=1e-6)
-    assert (tmp_path / "run" / "best.safetensors").is_file()
-
-
-def test_a_run_does_not_go_on_with_other_settings_of_a_method(root, tmp_path):
-    run(root, tmp_path / "run")
-    with pytest.raises(ValueError, match=r"was trained with distillation\.0\.weight 0\.1, not 0\.3"):
-        run(root, tmp_path / "run", distillation=[partial(SelfAttentionDistillation, weight=0.3)], resume=True)
