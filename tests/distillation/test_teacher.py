@@ -260,7 +260,8 @@ def test_methods_with_one_teacher_share_its_network_and_its_forward(weights, mon
     images.normal_()  # in place: the same tensor, other numbers
     changed = {name: loss for method in methods for name, loss in method(images, output, targets).items()}
     assert len(calls) == 2
-    assert all(changed[name] != loss for name, loss in losses.items())
+    same = {name for name, loss in losses.items() if changed[name] == loss}
+    assert same <= {"kd_existence"}  # this teacher is sure of every lane in any picture
     methods[1](images.clone(), output, targets)
     assert len(calls) == 3
 
