@@ -19,10 +19,12 @@ from lanenet_sad.command_line import build_parser, instantiate
 from lanenet_sad.distillation.teacher import FrozenTeacher
 from lanenet_sad.inference.sinks import write_image
 from lanenet_sad.lanes.images import read_image
+from lanenet_sad.lanes.lane import Image
+from lanenet_sad.visualization.contact_sheet import stacked
 from lanenet_sad.visualization.curves import plot_training
 
 _PICTURES = {
-    "curves.png": "Effective support of the attention maps and share of distillation over training (first seed)",
+    "curves.png": "Effective support of the attention maps and share of distillation (first seed; scales by row)",
     "attention.jpg": "What the blocks look at, when imitation begins and at the end (first seed)",
 }
 
@@ -85,7 +87,7 @@ def ablate(
     table = read_grid(path, seeds=seeds, values=named)
     runs_dir = runs or out / "runs"
     results_path = results or runs_dir / "results.csv"
-    command = _command(grid, seeds, rows, named)
+    command, data = _command(grid, seeds, rows, named), data_fingerprint(root)
 
     def report() -> tuple[Path, ...]:
         shown = {caption: out / name for name, caption in _PICTURES.items() if (out / name).is_file()}
@@ -95,8 +97,8 @@ def ablate(
     chosen = _chosen(table, rows)
     if not report_only:
         check_rows(chosen, root)
-        check_data(chosen, read_results(results_path), data_fingerprint(root), results_path)
-    runner = GridRunner(root, runs_dir, results_path, jobs, report=report, data=data_fingerprint(root))
+        check_data(chosen, read_results(results_path), data, results_path)
+    runner = GridRunner(root, runs_dir, results_path, jobs, report=report, data=data)
     if not report_only:
         runner.do(chosen, table.baseline)
     _draw(table, runs_dir, out, picture)
@@ -113,7 +115,7 @@ def check_rows(runs: Sequence[PlannedRun], root: Path) -> None:
     Raises:
         ValueError: names the row and says what is wrong with it.
     """
-    from lanenet_sad.train import train
+    from lanenet_sad.train import train  # Fabric takes seconds, and a report needs none of it
 
     parser = build_parser("train", train)
     rows = {run.row: run for run in reversed(runs) if not run.missing}
@@ -139,7 +141,8 @@ def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
     taught = {row: path / "metrics.csv" for row, path in folders.items() if row != grid.baseline}
     taught = {row: path for row, path in taught.items() if path.is_file()}
     if taught:
-        write_image(out / "curves.png", plot_training(taught))
+        parts = [plot_training(part) for part in _parts(taught, 3)]
+        write_image(out / "curves.png", stacked(parts, background=255))
     columns = {}
     for row, folder in folders.items():
         for title, name in ((f"{row}, before", "before_distillation"), (row, "best")):
@@ -147,6 +150,18 @@ def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
                 columns[title] = folder / f"{name}.safetensors"
     if picture is None or not columns:
         return
+    grids = [_attention_grid(picture, part) for part in _parts(columns, 5)]
+    write_image(out / "attention.jpg", stacked(grids, background=18))
+
+
+def _parts(columns: Mapping[str, Path], size: int) -> list[dict[str, Path]]:
+    """The columns in groups that are wide enough to be read one below the other."""
+    pairs = list(columns.items())
+    return [dict(pairs[start : start + size]) for start in range(0, len(pairs), size)]
+
+
+def _attention_grid(picture: Path, columns: Mapping[str, Path]) -> Image:
+    """What networks look at in a picture; a column for each, by title."""
     with TemporaryDirectory() as drawn:
         attention(
             str(picture),
@@ -156,7 +171,7 @@ def _draw(grid: Grid, runs_dir: Path, out: Path, picture: Path | None) -> None:
             cell_width=300,
             progress=False,
         )
-        write_image(out / "attention.jpg", read_image(next(Path(drawn).glob("*.attention.png"))))
+        return read_image(next(Path(drawn).glob("*.attention.png")))
 
 
 def _chosen(grid: Grid, rows: Sequence[str] | None) -> list[PlannedRun]:

@@ -74,4 +74,7 @@ def test_the_baseline_differs_in_distillation_alone(name, twin):
     assert baseline.pop("distillation") == []
     assert with_sad.pop("distillation")
     assert with_sad["schedule"].pop("distillation_start") is None
+    if "frskd" in twin:
+        assert with_sad["schedule"].pop("distillation_ramp_shape") == "sigmoid"
+        assert with_sad["schedule"].pop("distillation_ramp") == pytest.approx(1 / 3, abs=1e-3)
     assert baseline == with_sad

@@ -60,3 +60,10 @@ def test_methods_that_act_from_step_0_are_not_said_to_never_act(run, tmp_path):
     run(tmp_path / "teachers", steps=1, start=1, distillation=run.methods)
     with pytest.warns(UserWarning, match=r"Distillation \(ViewConsistency\) starts at step 1, and training ends at 1"):
         run(tmp_path / "views", steps=1, start=1, distillation=(*run.methods, ViewConsistency))
+
+
+def test_a_resumed_run_has_the_relations_that_it_began_with(run, tmp_path):
+    relations = run.methods[-1]
+    run(tmp_path, steps=1, distillation=(relations,))
+    with pytest.raises(ValueError, match=r"was trained with distillation\.0\.factors"):
+        run(tmp_path, steps=1, distillation=(partial(relations, distance_weight=2.0),), resume=True)

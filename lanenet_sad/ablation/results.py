@@ -127,13 +127,8 @@ def note_start(folder: Path, data: str, origin: Path | None = None) -> None:
         folder: the run's.
         data: `data_fingerprint` of the benchmark.
         origin: folder of the run whose state it goes on from.
-
-    Raises:
-        ValueError: the run was begun on other data.
     """
     before = read_start(folder if (folder / _START).is_file() else origin or folder)
-    if before["data"] not in (data, "unknown"):
-        raise ValueError(f"Run {folder}: it was begun on other data; give other --runs, or delete the folder.")
     known = before["commit"].split(", ") if before["commit"] != "unknown" else []
     commits = list(dict.fromkeys([*known, current_commit()]))
     with replacing(folder / _START) as temporary:

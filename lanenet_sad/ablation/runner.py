@@ -25,6 +25,7 @@ from lanenet_sad.ablation.results import (
     note_start,
     planned_steps,
     read_results,
+    read_start,
 )
 from lanenet_sad.lanes.files import replacing
 
@@ -68,6 +69,7 @@ class GridRunner:
         results = read_results(self.results_path)
         waiting = [run for run in runs if run.digest not in results and not run.missing]
         waiting = list({run.digest: run for run in waiting}.values())
+        self._check_folders(waiting)
         prefixes = {run.digest: shared_prefix(run, runs, baseline) for run in waiting}
         states = _states_to_keep(prefixes)
         active: dict[Future[RunResult | None], PlannedRun] = {}
@@ -93,14 +95,22 @@ class GridRunner:
                 self._end_children()
                 raise
 
+    def _check_folders(self, runs: Iterable[PlannedRun]) -> None:
+        """Refuse, before anything runs, to go on with what was begun on other data."""
+        for run in runs:
+            folder = find_folder(self.runs_dir, run)
+            if folder is not None and read_start(folder)["data"] not in (self.data, "unknown"):
+                raise ValueError(f"Run {folder}: it was begun on other data; give other --runs, or delete the folder.")
+
     def _train(self, run: PlannedRun, prefix: tuple[PlannedRun, int] | None, states: list[int]) -> RunResult | None:
         folder = find_folder(self.runs_dir, run) or self.runs_dir / run.folder
-        origin = self._branch(folder, prefix)
-        finished = finished_result(run, folder, origin)
+        branched_from = self._branch(folder, prefix)
+        finished = finished_result(run, folder, branched_from)
         if finished is not None:
             return finished
         folder.mkdir(parents=True, exist_ok=True)
-        note_start(folder, self.data)
+        origin = find_folder(self.runs_dir, prefix[0]) if prefix is not None and branched_from else None
+        note_start(folder, self.data, origin)
         experiment = self.runs_dir / f"{run.folder}.yaml"
         content = {**run.configuration, "cadence": {**run.configuration.get("cadence", {}), "keep_states": states}}
         with replacing(experiment) as temporary:
@@ -112,7 +122,7 @@ class GridRunner:
         code = self._run(words, log)
         if code is None:
             return None
-        result = finished_result(run, folder, origin)
+        result = finished_result(run, folder, branched_from)
         if result is None:
             lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
             reason = lines[-1] if lines else "it said nothing"
@@ -153,7 +163,6 @@ class GridRunner:
         step = prefix[1]
         state = origin / f"state_{step}.pt"
         folder.mkdir(parents=True, exist_ok=True)
-        note_start(folder, self.data, origin)
         copy_first_part(state.with_name("metrics.csv"), folder / "metrics.csv", step)
         note.write_text(str(step), encoding="utf-8")
         with replacing(folder / "last.pt") as temporary:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,10 +28,7 @@ class PairedDifference:
 
 def mean_and_deviation(scores: Sequence[float]) -> tuple[float, float | None]:
     """Mean and sample standard deviation (n - 1); None for the deviation of fewer than two scores."""
-    mean = math.fsum(scores) / len(scores)
-    if len(scores) < 2:
-        return mean, None
-    return mean, math.sqrt(math.fsum((score - mean) ** 2 for score in scores) / (len(scores) - 1))
+    return statistics.fmean(scores), statistics.stdev(scores) if len(scores) > 1 else None
 
 
 def paired_difference(

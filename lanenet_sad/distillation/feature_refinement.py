@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Literal, TypeAlias, final
 
@@ -17,6 +16,7 @@ from lanenet_sad.distillation.settings import check_choice, check_positive, chec
 from lanenet_sad.lanes.lane import IGNORE_INDEX
 from lanenet_sad.losses.functional import at_least_float32, segmentation_cross_entropy
 from lanenet_sad.losses.soft_targets import soft_target_kl
+from lanenet_sad.models.initialization import expect_background
 from lanenet_sad.models.interface import LaneNetOutput, LaneTargets, NetworkSpec
 
 HeadLevel: TypeAlias = Literal["finest", "deepest"]
@@ -223,10 +223,7 @@ class SelfTeacher(nn.Module):
 def _classifier(width: int, num_classes: int) -> nn.Sequential:
     """Separable convolution and 1x1 to the classes; starts, as the networks do, with nine pixels in ten background."""
     last = nn.Conv2d(width, num_classes, 1)
-    assert last.bias is not None
-    nn.init.normal_(last.weight, std=0.05)
-    nn.init.zeros_(last.bias)
-    nn.init.constant_(last.bias[:1], math.log(9 * (num_classes - 1)))
+    expect_background(last)
     return nn.Sequential(nn.ReLU(), separable_unit(width), nn.ReLU(inplace=True), last)
 
 

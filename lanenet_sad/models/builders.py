@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import math
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -26,6 +25,7 @@ from lanenet_sad.models.heads import (
     PooledExistenceHead,
     dilated_classifier,
 )
+from lanenet_sad.models.initialization import expect_background, he_initialize
 from lanenet_sad.models.lanenet import LaneNet, check_input_size
 from lanenet_sad.models.message_passing import PASSINGS, MessagePassing, PassingName
 from lanenet_sad.models.resnet import NUM_BLOCKS, Depth, ResNetEncoder
@@ -121,7 +121,7 @@ def truncated(*, network: Mapping[str, Any], block: int, width: int = 64) -> Lan
         for module in encoder.modules():
             if callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-        encoder.apply(_initialize)
+        encoder.apply(he_initialize)
     shortened = LaneNet(
         encoder=encoder, decoder=head.decoder, existence_head=head.existence_head, num_lanes=whole.num_lanes
     )
@@ -307,29 +307,11 @@ def _start(
     encoder_weights: Path | None,
 ) -> None:
     """The values that training starts from, and message passing, which has its own."""
-    network.apply(_initialize)
-    _expect_background(classifier)
+    network.apply(he_initialize)
+    expect_background(classifier)
     if message_passing is not None:
         if message_passing not in PASSINGS:
             raise ValueError(f"{builder} message_passing: expected scnn, resa or none, got {message_passing!r}.")
         network.encoder.passing = MessagePassing(network.spec.channels[-1], message_passing)
     if encoder_weights is not None:
         load_encoder_weights(network.encoder, encoder_weights)
-
-
-def _expect_background(classifier: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """Starts from "nine pixels in ten are background", which the first few hundred steps would otherwise go into.
-
-    The two lighter layouts of ENet have no bias here, and start as their authors let them.
-    """
-    if classifier.bias is not None:
-        nn.init.normal_(classifier.weight, std=0.05)
-        nn.init.constant_(classifier.bias[:1], math.log(9 * (classifier.out_channels - 1)))
-
-
-def _initialize(module: nn.Module) -> None:
-    """He initialisation for the convolutions, which torch's default (made for a leaky slope of sqrt 5) is not."""
-    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

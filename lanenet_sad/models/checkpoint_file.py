@@ -1,4 +1,4 @@
-"""Reading files that torch wrote, without pickle."""
+"""Reading files of tensors, without pickle."""
 
 from __future__ import annotations
 
@@ -7,6 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """The metadata and the tensors of any safetensors file; ValueError if it is not one."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+    except (SafetensorError, OSError) as error:
+        raise ValueError(f"Weights {path}: not a readable safetensors file ({error}).") from error
 
 
 def load_checkpoint_file(path: Path) -> dict[str, Any]:
@@ -22,6 +34,7 @@ def load_checkpoint_file(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(content, dict):
         raise ValueError(
-            f"Weights {path}: expected a checkpoint of `lanenet-sad train`, got a {type(content).__name__}."
+            f"Weights {path}: expected a dictionary, such as a checkpoint of `lanenet-sad train` or a state_dict, "
+            f"got a {type(content).__name__}."
         )
     return content

@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import torch
-from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from lanenet_sad.models.checkpoint_file import load_checkpoint_file
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file, read_safetensors
 from lanenet_sad.models.encoder import Encoder
 from lanenet_sad.models.resnet import NUM_BLOCKS
 
@@ -41,7 +40,8 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Encoder weights {path}: there is no such file.")
-    tensors = _encoder_tensors(_read(path))
+    content = read_safetensors(path)[1] if path.suffix == ".safetensors" else load_checkpoint_file(path)
+    tensors = _encoder_tensors(content)
     ours = encoder.state_dict()
     needed = {name for name in ours if not _is_optional(name)}
     missing = sorted(needed - tensors.keys())
@@ -53,16 +53,6 @@ def load_encoder_weights(encoder: Encoder, path: Path) -> None:
             f"{_depth_hint(ours, tensors)}. Choose the model that the file was made for, or a file for this model."
         )
     encoder.load_state_dict({**ours, **tensors})
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    if path.suffix != ".safetensors":
-        return load_checkpoint_file(path)
-    try:
-        with safe_open(path, framework="pt") as file:
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"Encoder weights {path}: not a readable safetensors file ({error}).") from error
 
 
 def _encoder_tensors(content: Mapping[str, Any]) -> dict[str, Tensor]:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from lanenet_sad.models.decoder import Decoder
 from lanenet_sad.models.encoder import Encoder, Encoding
 from lanenet_sad.models.heads import PooledExistenceHead
+from lanenet_sad.models.initialization import expect_background, he_initialize
 from lanenet_sad.models.interface import LaneNetOutput, NetworkSpec
 from lanenet_sad.models.lanenet import LaneNet
 
@@ -52,10 +53,8 @@ class ExitDecoder(Decoder):
             *_normalized(nn.Conv2d(width, width, 1, bias=False)),
         )
         self.classify = nn.Conv2d(width, num_classes, 1)
-        self.apply(_initialize)
-        # Nine pixels in ten are background; the first few hundred steps would otherwise go into learning it.
-        nn.init.normal_(self.classify.weight, std=0.05)
-        nn.init.constant_(self._bias()[:1], math.log(9 * (num_classes - 1)))
+        self.apply(he_initialize)
+        expect_background(self.classify)
 
     def forward(self, encoding: Encoding) -> Tensor:
         """(B, num_classes, H, W) logits from the deepest feature there is."""
@@ -64,10 +63,6 @@ class ExitDecoder(Decoder):
     def enlarge(self, logits: Tensor) -> Tensor:
         """(B, num_classes, H_k, W_k) -> (B, num_classes, H, W)."""
         return F.interpolate(logits, scale_factor=float(self.stride), mode="bilinear", align_corners=False)
-
-    def _bias(self) -> Tensor:
-        assert self.classify.bias is not None
-        return self.classify.bias
 
 
 @final
@@ -229,10 +224,3 @@ def checked_exits(blocks: Sequence[int], num_blocks: int) -> tuple[int, ...]:
 
 def _normalized(conv: nn.Conv2d) -> tuple[nn.Module, ...]:
     return conv, nn.BatchNorm2d(conv.out_channels), nn.ReLU(inplace=True)
-
-
-def _initialize(module: nn.Module) -> None:
-    if isinstance(module, nn.Conv2d):
-        nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

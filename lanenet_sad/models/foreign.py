@@ -15,11 +15,12 @@ from torch import Tensor
 
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import enet
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file, read_safetensors
 from lanenet_sad.models.enet import LayoutName
 from lanenet_sad.models.heads import FIXED_CHANNELS
 from lanenet_sad.models.lanenet import LaneNet, check_input_size
 from lanenet_sad.models.normalization import IMAGENET, Normalization
-from lanenet_sad.models.weights import FORMAT, load_checkpoint_file, read_safetensors
+from lanenet_sad.models.weights import FORMAT
 
 PUBLISHED_ASPECTS: Final[Mapping[tuple[int, int], float]] = {
     (288, 800): 1640 / 590,  # CULane, both programs

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -18,7 +17,7 @@ from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.slots import slot_origins
 from lanenet_sad.lanes.view import InputView
 from lanenet_sad.models.builders import build_network
-from lanenet_sad.models.checkpoint_file import load_checkpoint_file as load_checkpoint_file
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file, read_safetensors
 from lanenet_sad.models.exits import ExitHead, exit_recipe, of_exit, state_with_exits, without_exits
 from lanenet_sad.models.lanenet import LaneNet
 from lanenet_sad.models.normalization import Normalization
@@ -265,16 +264,6 @@ def _carry_slots(origin: Tensor, fresh: Tensor, origin_lanes: int, num_lanes: in
     for to, come in pairs:
         carried.narrow(dim, to * length, length).copy_(origin.narrow(dim, come * length, length))
     return carried
-
-
-def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """The metadata and the tensors of any safetensors file; ValueError if it is not one."""
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            return metadata, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError) as error:
-        raise ValueError(f"Weights {path}: not a readable safetensors file ({error}).") from error
 
 
 def _read_safetensors(path: Path) -> tuple[NetworkCard, dict[str, Tensor]]:

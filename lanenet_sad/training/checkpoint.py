@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lanenet_sad.lanes.files import replacing
+from lanenet_sad.models.checkpoint_file import load_checkpoint_file
 from lanenet_sad.models.exits import state_with_exits
-from lanenet_sad.models.weights import NetworkCard, fill_network, load_checkpoint_file
+from lanenet_sad.models.weights import NetworkCard, fill_network
 from lanenet_sad.training.ema import WeightAverage
 from lanenet_sad.training.learner import Learner
 

@@ -97,7 +97,7 @@ def _method_settings(learner: Learner) -> dict[str, Any]:
         for name, value in vars(method).items():
             if isinstance(value, FrozenTeacher):
                 value = hashlib.sha256(value.path.read_bytes()).hexdigest()[:16]
-            plain = isinstance(value, (bool, int, float, str, tuple)) and not name.startswith("_")
+            plain = isinstance(value, (bool, int, float, str, tuple, dict)) and not name.startswith("_")
             if plain and name != "training":
                 settings[f"distillation.{number}.{name}"] = value
     return settings

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from lanenet_sad.distillation.attention_map import attention_map, effective_support
 from lanenet_sad.distillation.base import DistillationMethod
 from lanenet_sad.losses.lane_loss import LaneLoss
 from lanenet_sad.models.exits import ExitHead
@@ -73,7 +74,7 @@ class Learner(nn.Module):
         task = self.loss(output, targets)
         if not with_diagnostics:
             return LearnerOutput(task, distillation, {})
-        diagnostics = self._gradient_share(task, distillation)
+        diagnostics = {**block_supports(output), **self._gradient_share(task, distillation)}
         for method in self.methods():
             diagnostics.update(method.diagnostics(images, output, targets))
         return LearnerOutput(task, distillation, diagnostics)
@@ -103,6 +104,16 @@ class Learner(nn.Module):
             "distillation_loss_share": float(added.detach() / of_task.detach().clamp_min(1e-12)),
             "distillation_gradient_share": gradient_norm(added, encoder) / norm,
         }
+
+
+@torch.no_grad()
+def block_supports(output: LaneNetOutput) -> dict[str, float]:
+    """Over how many pixels the attention of each block is spread, with distillation and without; "support_k".
+
+    A method that normalises its maps otherwise, such as SAD with a softmax, logs its own numbers under these names.
+    """
+    supports = (effective_support(attention_map(feature)).mean() for feature in output.features)
+    return {f"support_{block}": float(support) for block, support in enumerate(supports, start=1)}
 
 
 def gradient_norm(loss: Tensor, parameters: Sequence[Tensor]) -> float:

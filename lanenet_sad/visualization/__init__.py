@@ -8,7 +8,7 @@ from lanenet_sad.visualization.annotators import (
     annotate_all,
 )
 from lanenet_sad.visualization.attention_grid import attention_grid, draw_heat, normalize_map
-from lanenet_sad.visualization.contact_sheet import contact_sheet
+from lanenet_sad.visualization.contact_sheet import contact_sheet, stacked
 from lanenet_sad.visualization.curves import plot_training
 from lanenet_sad.visualization.palette import Color, slot_color
 
@@ -25,4 +25,5 @@ __all__ = [
     "normalize_map",
     "plot_training",
     "slot_color",
+    "stacked",
 ]

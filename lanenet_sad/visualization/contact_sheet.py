@@ -74,3 +74,15 @@ def _row(cells: Sequence[Image], columns: int, cell_width: int) -> Image:
         left = _GAP + number * (cell_width + _GAP)
         row[: cell.shape[0], left : left + cell_width] = cell
     return row
+
+
+def stacked(images: Sequence[Image], *, background: int) -> Image:
+    """Pictures one below the other, at their own size; what is narrower than the widest is filled up on the right.
+
+    Args:
+        images: (H, W, 3) RGB uint8 each; one or more.
+        background: grey value of the filling.
+    """
+    width = max(image.shape[1] for image in images)
+    pads = [((0, 0), (0, width - image.shape[1]), (0, 0)) for image in images]
+    return np.vstack([np.pad(image, pad, constant_values=background) for image, pad in zip(images, pads, strict=True)])

@@ -1,5 +1,6 @@
 """Running a grid: what is skipped, what branches off, what a failure leaves; a small program stands for `train`."""
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lanenet_sad.ablation.grid import Grid
-from lanenet_sad.ablation.results import read_results
+from lanenet_sad.ablation.results import note_start, read_results
 from lanenet_sad.ablation.runner import GridRunner, failure_path, find_folder, shared_prefix
 
 SAD = {"class_path": "lanenet_sad.distillation.SelfAttentionDistillation", "init_args": {"weight": 0.1}}
@@ -173,3 +174,27 @@ def test_an_interrupt_ends_the_running_ones_once_and_starts_no_more(runner, tmp_
     assert [path.read_text() for path in told] == ["15", "15"]
     assert runner.faults == []
     assert read_results(runner.results_path) == {}
+
+
+def test_nothing_is_run_where_a_folder_was_begun_on_other_data(runner):
+    grid = make_grid({"none": {}, "BYOT": {"distillation": [BYOT]}})
+    (run,) = (run for run in grid.runs() if run.row == "BYOT")
+    runner.data = "one"
+    (runner.runs_dir / run.folder).mkdir(parents=True)
+    note_start(runner.runs_dir / run.folder, "another")
+    with pytest.raises(ValueError, match="it was begun on other data"):
+        runner.do(grid.runs(), "none")
+    assert [path.name for path in runner.runs_dir.iterdir()] == [run.folder]
+
+
+def test_a_branched_run_names_the_sources_of_its_first_part(runner, monkeypatch):
+    monkeypatch.setattr("lanenet_sad.ablation.results.current_commit", lambda: "of the baseline")
+    rows = {"none": {}, "SAD": {"distillation": [SAD]}}
+    (none, sad) = make_grid(rows).runs()
+    runner.do([none, sad], "none")
+    runner.results_path.unlink()
+    shutil.rmtree(runner.runs_dir / sad.folder)
+    monkeypatch.setattr("lanenet_sad.ablation.results.current_commit", lambda: "of the branch")
+    runner.do([none, sad], "none")
+    commits = {result.row: result.commit for result in read_results(runner.results_path).values()}
+    assert commits == {"none": "of the baseline", "SAD": "of the baseline, of the branch"}

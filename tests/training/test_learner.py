@@ -86,3 +86,14 @@ def test_two_losses_of_one_name_are_refused():
     twins = [SelfAttentionDistillation(network.spec), SelfAttentionDistillation(network.spec, mimic_paths=((2, 3),))]
     with pytest.raises(ValueError, match="two methods have a loss 'sad_2_3'"):
         Learner(network, LaneLoss(), twins)(images, TARGETS, 1.0)
+
+
+def test_support_is_logged_without_distillation_too_and_equals_that_of_sad():
+    learner, images = make_learner()
+    with_sad = learner(images, TARGETS, 1.0, with_diagnostics=True).diagnostics
+    plain = Learner(learner.network, LaneLoss())(images, TARGETS, 0.0, with_diagnostics=True).diagnostics
+    assert plain.keys() == {f"support_{block}" for block in (1, 2, 3, 4)}
+    assert all(1 <= support <= 16 * 32 for support in plain.values())
+    sad = learner.distillation[0].diagnostics(images, learner.network(images), TARGETS)
+    for block in (2, 3, 4):
+        assert sad[f"support_{block}"] == pytest.approx(with_sad[f"support_{block}"], rel=1e-4)

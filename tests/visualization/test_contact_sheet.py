@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lanenet_sad.lanes.lane import Image
-from lanenet_sad.visualization import contact_sheet
+from lanenet_sad.visualization import contact_sheet, stacked
 
 
 def make_picture(level: int, size: tuple[int, int] = (20, 40)) -> Image:
@@ -47,3 +47,12 @@ def test_any_sizes_fit_and_a_row_is_as_high_as_its_highest_picture() -> None:
 def test_bad_arguments_are_named(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         contact_sheet(**arguments)  # type: ignore[arg-type]
+
+
+def test_stacked_pictures_keep_their_size_and_are_filled_up():
+    wide, narrow = np.full((2, 5, 3), 7, np.uint8), np.full((3, 4, 3), 9, np.uint8)
+    sheet = stacked([wide, narrow], background=255)
+    assert sheet.shape == (5, 5, 3)
+    assert (sheet[:2] == 7).all()
+    assert (sheet[2:, :4] == 9).all()
+    assert (sheet[2:, 4] == 255).all()
