@@ -1,7 +1,7 @@
 """The official lane scores, computed without torch."""
 
 from lanenet_sad.metrics.base import LaneMetric, Score
-from lanenet_sad.metrics.culane import CULaneMetric, lane_ious, score_culane_files
+from lanenet_sad.metrics.culane import CULaneMetric, LaneComparison, lane_ious, score_culane_files
 from lanenet_sad.metrics.culane_score import CULaneCounts, CULaneScore
 from lanenet_sad.metrics.matching import match
 from lanenet_sad.metrics.tusimple import TuSimpleMetric, TuSimpleScore, score_tusimple_files
@@ -10,6 +10,7 @@ __all__ = [
     "CULaneCounts",
     "CULaneMetric",
     "CULaneScore",
+    "LaneComparison",
     "LaneMetric",
     "Score",
     "TuSimpleMetric",

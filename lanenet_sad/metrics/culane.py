@@ -27,6 +27,18 @@ class MissingFiles(NamedTuple):
     predictions: list[str]
 
 
+class LaneComparison(NamedTuple):
+    """How the lanes of one image compare, before any threshold.
+
+    Attributes:
+        ious: (G, P) of label lanes with predicted lanes; see `lane_ious`.
+        pairs: for each label lane the index of its predicted lane, or -1.
+    """
+
+    ious: NDArray[np.float64]
+    pairs: list[int]
+
+
 class CULaneMetric(LaneMetric):
     """True positives, false positives and false negatives of the official CULane evaluator (XingangPan/SCNN).
 
@@ -72,16 +84,24 @@ class CULaneMetric(LaneMetric):
         Raises:
             ValueError: `canvas_width` is set and prediction and truth are of different image sizes.
         """
-        size, scale = self._canvas(prediction, truth)
-        ious = lane_ious(_points(truth.lanes, scale), _points(prediction.lanes, scale), size, self.lane_width)
-        pairs = [(label, lane) for label, lane in enumerate(match(ious)) if lane >= 0]
-        matched = np.array([ious[pair] for pair in pairs])  # (M,)
+        ious, pairs = self.compare(prediction, truth)
+        matched = np.array([ious[label, lane] for label, lane in enumerate(pairs) if lane >= 0])  # (M,)
         hits = (matched[:, None] > np.array(self.iou_thresholds)).sum(axis=0)  # (T,)
         counts = np.stack([hits, len(prediction.lanes) - hits, len(truth.lanes) - hits], axis=1)  # (T, 3)
         self._counts[category] = self._counts.get(category, 0) + counts
         self._num_images += 1
         if not truth.lanes:
             self._unmarked += (1, len(prediction.lanes))
+
+    def compare(self, prediction: LanePrediction, truth: LanePrediction) -> LaneComparison:
+        """IoUs and pairs of one image, which is not counted.
+
+        Raises:
+            ValueError: `canvas_width` is set and prediction and truth are of different image sizes.
+        """
+        size, scale = self._canvas(prediction, truth)
+        ious = lane_ious(_points(truth.lanes, scale), _points(prediction.lanes, scale), size, self.lane_width)
+        return LaneComparison(ious, match(ious))
 
     def merge(self, other: CULaneMetric) -> None:
         """Adds the counts of another metric with the same settings."""
