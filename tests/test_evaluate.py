@@ -5,7 +5,8 @@ import pytest
 from factories import write_culane_root, write_weights
 
 from lanenet_sad.evaluate import evaluate
-from lanenet_sad.metrics.culane import CULaneMetric, score_culane_files
+from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.metrics.culane_batch import score_culane_files
 from lanenet_sad.metrics.tusimple import score_tusimple_files
 
 

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.lanes.files import lines_path, read_culane_lines
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.raster import LanePatch, lane_patch
 from lanenet_sad.metrics.base import LaneMetric
 from lanenet_sad.metrics.culane_score import CULaneCounts, CULaneScore
-from lanenet_sad.metrics.matching import match
+from lanenet_sad.metrics.matching import Matching, match, match_optimally
 
 CULANE_CANVAS = (590, 1640)
-
-
-class MissingFiles(NamedTuple):
-    """Names of images for which a folder has no `*.lines.txt`; the score counts them as images without lanes."""
-
-    annotations: list[str]
-    predictions: list[str]
+#: Over which `CULaneScore.mean_f1` is taken: 0.5, 0.55, …, 0.95, as in COCO and in CLRNet's tables.
+MEAN_THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))
 
 
 class LaneComparison(NamedTuple):
@@ -52,6 +45,8 @@ class CULaneMetric(LaneMetric):
             way, whatever size the images have).
         canvas_width: if given, each image and its lanes are scaled to this width first, for datasets of mixed
             image sizes; the canvas then has the image's own aspect and `canvas_size` is not used.
+        matching: `official`, or `optimal`: the pairs with the largest sum of IoUs, which the official tool, content
+            with less than that by 0.01 a pair, can miss.
 
     Raises:
         ValueError: a threshold is not in [0, 1), or a width is not positive.
@@ -64,15 +59,18 @@ class CULaneMetric(LaneMetric):
         lane_width: int = 30,
         canvas_size: tuple[int, int] = CULANE_CANVAS,
         canvas_width: int | None = None,
+        matching: Matching = "official",
     ) -> None:
         self.iou_thresholds = tuple(float(threshold) for threshold in iou_thresholds)
         self.lane_width = lane_width
         self.canvas_size = canvas_size
         self.canvas_width = canvas_width
+        self.matching = matching
         if not self.iou_thresholds or not all(0 <= threshold < 1 for threshold in self.iou_thresholds):
             raise ValueError(f"IoU thresholds: expected one or more in [0, 1), got {list(iou_thresholds)}.")
         if lane_width < 1 or (canvas_width is not None and canvas_width < 1):
             raise ValueError(f"Expected positive widths, got lane_width={lane_width}, canvas_width={canvas_width}.")
+        self.counted_thresholds = tuple(dict.fromkeys((*self.iou_thresholds, *MEAN_THRESHOLDS)))
         # (T, 3) tp, fp, fn by category; None holds the images of no category.
         self._counts: dict[str | None, NDArray[np.int64]] = {}
         self._num_images = 0
@@ -86,12 +84,38 @@ class CULaneMetric(LaneMetric):
         """
         ious, pairs = self.compare(prediction, truth)
         matched = np.array([ious[label, lane] for label, lane in enumerate(pairs) if lane >= 0])  # (M,)
-        hits = (matched[:, None] > np.array(self.iou_thresholds)).sum(axis=0)  # (T,)
+        hits = (matched[:, None] > np.array(self.counted_thresholds)).sum(axis=0)  # (T,)
         counts = np.stack([hits, len(prediction.lanes) - hits, len(truth.lanes) - hits], axis=1)  # (T, 3)
+        false_on_unmarked = 0 if truth.lanes else len(prediction.lanes)
+        self.count(
+            counts,
+            category=category,
+            num_images=1,
+            num_unmarked=int(not truth.lanes),
+            false_on_unmarked=false_on_unmarked,
+        )
+
+    def count(
+        self,
+        counts: NDArray[np.int64],
+        *,
+        category: str | None,
+        num_images: int,
+        num_unmarked: int,
+        false_on_unmarked: int,
+    ) -> None:
+        """Adds images that were compared elsewhere.
+
+        Args:
+            counts: (T, 3) true positives, false positives and false negatives at each of `counted_thresholds`.
+            category: of the images.
+            num_images: how many they are.
+            num_unmarked: those of them without a label lane.
+            false_on_unmarked: lanes predicted in these.
+        """
         self._counts[category] = self._counts.get(category, 0) + counts
-        self._num_images += 1
-        if not truth.lanes:
-            self._unmarked += (1, len(prediction.lanes))
+        self._num_images += num_images
+        self._unmarked += (num_unmarked, false_on_unmarked)
 
     def compare(self, prediction: LanePrediction, truth: LanePrediction) -> LaneComparison:
         """IoUs and pairs of one image, which is not counted.
@@ -100,8 +124,48 @@ class CULaneMetric(LaneMetric):
             ValueError: `canvas_width` is set and prediction and truth are of different image sizes.
         """
         size, scale = self._canvas(prediction, truth)
-        ious = lane_ious(_points(truth.lanes, scale), _points(prediction.lanes, scale), size, self.lane_width)
-        return LaneComparison(ious, match(ious))
+        ious = self.ious(_points(truth.lanes, scale), _points(prediction.lanes, scale), size)
+        return LaneComparison(ious, self.pair(ious))
+
+    def ious(
+        self, truth: Sequence[Points], prediction: Sequence[Points], canvas_size: tuple[int, int]
+    ) -> NDArray[np.float64]:
+        """`lane_ious` with the metric's lane width; points are in pixels of the canvas."""
+        return lane_ious(truth, prediction, canvas_size, self.lane_width)
+
+    def pair(self, ious: NDArray[np.float64]) -> list[int]:
+        """For each label lane of a (G, P) table its predicted lane, or -1, by the metric's matching."""
+        return match(ious) if self.matching == "official" else match_optimally(ious)
+
+    @property
+    def num_images(self) -> int:
+        """That were counted."""
+        return self._num_images
+
+    def canvases(
+        self, num_images: int, sizes: NDArray[np.int64] | None
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64] | None]:
+        """The canvas of each image, (I, 2), and the factors from image to canvas pixels, (I,), None where all are 1.
+
+        Args:
+            num_images: I.
+            sizes: (I, 2) height and width of the images; not needed without a `canvas_width`.
+        """
+        if self.canvas_width is None or sizes is None:
+            return np.tile(np.array(self.canvas_size, dtype=np.int64), (num_images, 1)), None
+        scales = self.canvas_width / sizes[:, 1]
+        heights = np.rint(sizes[:, 0] * scales).astype(np.int64)
+        return np.stack([heights, np.full(num_images, self.canvas_width)], axis=1), scales
+
+    def empty(self) -> Self:
+        """A metric with the same settings that has counted nothing."""
+        return type(self)(
+            iou_thresholds=self.iou_thresholds,
+            lane_width=self.lane_width,
+            canvas_size=self.canvas_size,
+            canvas_width=self.canvas_width,
+            matching=self.matching,
+        )
 
     def merge(self, other: CULaneMetric) -> None:
         """Adds the counts of another metric with the same settings."""
@@ -114,7 +178,7 @@ class CULaneMetric(LaneMetric):
 
     def compute(self) -> CULaneScore:
         """The score from the totals of all images so far, and per category."""
-        total = sum(self._counts.values(), np.zeros((len(self.iou_thresholds), 3), dtype=np.int64))
+        total = sum(self._counts.values(), np.zeros((len(self.counted_thresholds), 3), dtype=np.int64))
         named = {category: counts for category, counts in self._counts.items() if category is not None}
         return CULaneScore(
             totals={t: CULaneCounts(*total[i].tolist()) for i, t in enumerate(self.iou_thresholds)},
@@ -124,9 +188,15 @@ class CULaneMetric(LaneMetric):
             },
             lane_width=self.lane_width,
             num_images=self._num_images,
+            mean_f1=self._mean_f1(total),
             num_unmarked=int(self._unmarked[0]),
             false_on_unmarked=int(self._unmarked[1]),
         )
+
+    def _mean_f1(self, total: NDArray[np.int64]) -> float | None:
+        rows = [total[self.counted_thresholds.index(threshold)].tolist() for threshold in MEAN_THRESHOLDS]
+        ratios = [CULaneCounts(*row).f1 for row in rows]
+        return sum(f1 for f1 in ratios if f1 is not None) / len(ratios) if None not in ratios else None
 
     def _canvas(self, prediction: LanePrediction, truth: LanePrediction) -> tuple[tuple[int, int], float]:
         """The canvas (height, width) for one image and the factor from image to canvas pixels."""
@@ -142,7 +212,7 @@ class CULaneMetric(LaneMetric):
         return (round(height * scale), self.canvas_width), scale
 
     def _settings(self) -> tuple[object, ...]:
-        return self.iou_thresholds, self.lane_width, self.canvas_size, self.canvas_width
+        return self.iou_thresholds, self.lane_width, self.canvas_size, self.canvas_width, self.matching
 
 
 def lane_ious(
@@ -166,53 +236,6 @@ def lane_ious(
         if len(truth[g]) >= 2 and len(prediction[p]) >= 2:
             ious[g, p] = rows[g].iou(columns[p])
     return ious
-
-
-def score_culane_files(
-    annotations: Path,
-    predictions: Path,
-    names: Sequence[str],
-    metric: CULaneMetric,
-    category: str | None = None,
-    *,
-    image_sizes: dict[str, tuple[int, int]] | None = None,
-) -> MissingFiles:
-    """Adds the images of one list to a metric, reading `*.lines.txt` files as the official evaluator does.
-
-    The file of an image is its name up to the last dot with `.lines.txt` appended, below each folder. A file
-    that is not there counts as an image without lanes, for labels too.
-
-    Args:
-        annotations: folder of the label files.
-        predictions: folder of the prediction files.
-        names: image names of a list, with or without leading slash.
-        metric: is updated once per name.
-        category: of these images.
-        image_sizes: (height, width) by name; needed only when the metric has a `canvas_width`.
-
-    Returns:
-        The names without files, so that callers can say so.
-
-    Raises:
-        FileNotFoundError: one of the folders does not exist.
-        ValueError: the metric scales images to a canvas width and the size of an image is not given.
-    """
-    for folder, what in ((annotations, "labels"), (predictions, "predictions")):
-        if not Path(folder).is_dir():
-            raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
-    missing = MissingFiles([], [])
-    for name in names:
-        size = (image_sizes or {}).get(name)
-        if size is None and metric.canvas_width is not None:
-            raise ValueError(f"CULane files scaled to a canvas width: the image size of {name} is not given.")
-        both = []
-        for folder, absent in zip((annotations, predictions), missing, strict=True):
-            path = lines_path(Path(folder), name)
-            if not path.is_file():
-                absent.append(name)
-            both.append(LanePrediction(tuple(read_culane_lines(path)), size or metric.canvas_size, name))
-        metric.update(both[1], both[0], category=category)
-    return missing
 
 
 class _Drawn:

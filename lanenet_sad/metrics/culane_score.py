@@ -63,6 +63,7 @@ class CULaneScore(Score):
         num_images: that were counted.
         num_unmarked: those of them that have no label lane at all.
         false_on_unmarked: lanes predicted in these: does the network know when there is nothing?
+        mean_f1: mean of the F1 at IoU 0.5, 0.55, …, 0.95 (mF1); None where an F1 is undefined.
     """
 
     totals: Mapping[float, CULaneCounts]
@@ -71,6 +72,7 @@ class CULaneScore(Score):
     num_images: int
     num_unmarked: int = 0
     false_on_unmarked: int = 0
+    mean_f1: float | None = None
 
     @property
     def value(self) -> float:
@@ -92,10 +94,18 @@ class CULaneScore(Score):
             for threshold, total in self.totals.items()
         ]
         unmarked = {"num_images": self.num_unmarked, "fp": self.false_on_unmarked}
-        return {"metric": "CULane F1", "num_images": self.num_images, "unmarked": unmarked, "results": results}
+        return {
+            "metric": "CULane F1",
+            "num_images": self.num_images,
+            "unmarked": unmarked,
+            "mean_f1": self.mean_f1,
+            "results": results,
+        }
 
     def __str__(self) -> str:
         text = "\n\n".join(self._table(threshold) for threshold in self.totals)
+        if self.mean_f1 is not None:
+            text += f"\nmF1 over IoU 0.50:0.05:0.95: {100 * self.mean_f1:.2f}"
         if not self.num_unmarked:
             return text
         rate = self.false_on_unmarked / self.num_unmarked

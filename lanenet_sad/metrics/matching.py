@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+#: As the official tools pair lanes, or with the largest sum that there is.
+Matching: TypeAlias = Literal["official", "optimal"]
 
 _TOLERANCE = 0.01
 _LOWEST_LABEL = -1e5
@@ -33,6 +37,25 @@ def match(ious: ArrayLike) -> list[int]:
     label_of = _Matching(weights.T.tolist(), num_labels).solve()
     pairs = {label: prediction for prediction, label in enumerate(label_of) if label >= 0}
     return [pairs.get(label, -1) for label in range(num_labels)]
+
+
+def match_optimally(ious: ArrayLike) -> list[int]:
+    """Pairs labels with predictions such that the sum of IoUs is the largest there is.
+
+    Args:
+        ious: (G, P) of labels and predictions; NaN never pairs.
+
+    Returns:
+        For each label the index of its prediction, or -1.
+    """
+    from scipy.optimize import linear_sum_assignment  # takes a while to import
+
+    weights = np.asarray(ious, dtype=np.float64)
+    pairs = [-1] * len(weights)
+    for label, prediction in zip(*linear_sum_assignment(np.nan_to_num(weights), maximize=True), strict=True):
+        if not np.isnan(weights[label, prediction]):
+            pairs[label] = int(prediction)
+    return pairs
 
 
 class _Matching:

@@ -15,6 +15,7 @@ from lanenet_sad.lanes.curves import sample_at_rows
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.tusimple_files import points_at_rows
 from lanenet_sad.metrics.base import LaneMetric, Score
+from lanenet_sad.metrics.matching import Matching, match_optimally
 
 FloatArray = NDArray[np.float64]
 
@@ -109,7 +110,13 @@ class TuSimpleMetric(LaneMetric):
         return _mean(self._sums, len(set(named)) + len(self._names) - len(named))
 
 
-def score_frame(prediction: FloatArray, truth: FloatArray, row_anchors: FloatArray, run_time: float) -> FrameScore:
+def score_frame(
+    prediction: FloatArray,
+    truth: FloatArray,
+    row_anchors: FloatArray,
+    run_time: float,
+    matching: Matching = "official",
+) -> FrameScore:
     """The official figures of one frame.
 
     Every label takes the best accuracy over the predictions, so that one prediction may match several labels
@@ -121,12 +128,13 @@ def score_frame(prediction: FloatArray, truth: FloatArray, row_anchors: FloatArr
         truth: (G, R) likewise.
         row_anchors: (R,) y.
         run_time: in milliseconds; above 200, or with more than G + 2 predictions, the frame scores (0, 0, 1).
+        matching: `official`, or `optimal`: no prediction for more than one label, in the pairs that have the largest
+            sum of accuracies.
     """
     num_predictions, num_labels = len(prediction), len(truth)
     if run_time > MAX_RUN_TIME or num_labels + 2 < num_predictions:
         return FrameScore(0.0, 0.0, 1.0)
-    predicted = np.where(prediction >= 0, prediction, _ABSENT)  # (P, R)
-    accuracies = [_label_accuracy(predicted, label, row_anchors) for label in truth]
+    accuracies = _label_accuracies(prediction, truth, row_anchors, matching).tolist()
     matched = sum(accuracy >= MATCH_ACCURACY for accuracy in accuracies)
     missed = num_labels - matched
     total = sum(accuracies)
@@ -138,18 +146,30 @@ def score_frame(prediction: FloatArray, truth: FloatArray, row_anchors: FloatArr
     return FrameScore(total / counted, false_positives, missed / counted)
 
 
-def score_tusimple_files(label_path: str | Path, prediction_path: str | Path) -> TuSimpleScore:
+def score_tusimple_files(
+    label_path: str | Path, prediction_path: str | Path, *, allow_missing: bool = False, matching: Matching = "official"
+) -> TuSimpleScore:
     """Scores a prediction file against a label file exactly as the official script does.
+
+    Args:
+        label_path: JSON lines with `raw_file`, `lanes` and `h_samples`.
+        prediction_path: JSON lines with `raw_file`, `lanes` and `run_time`.
+        allow_missing: labelled frames without a line in the prediction file count as frames without lanes; officially
+            there must be as many predictions as labels.
+        matching: see `score_frame`.
 
     Raises:
         FileNotFoundError: a file does not exist.
         ValueError: a file does not hold what it should. For predictions the message begins with the official
             text and adds the file, the line and what is wrong.
     """
-    frames = score_tusimple_frames(label_path, prediction_path)
-    sums = np.zeros(3)
-    for figures in frames.figures:
-        sums += figures
+    frames = score_tusimple_frames(label_path, prediction_path, allow_missing=allow_missing, matching=matching)
+    return tusimple_score(frames)
+
+
+def tusimple_score(frames: FrameScores) -> TuSimpleScore:
+    """The score from the figures of all frames."""
+    sums = np.array(frames.figures).reshape(-1, 3).sum(axis=0)
     return _mean(sums, frames.num_labels)
 
 
@@ -160,31 +180,44 @@ class FrameScores(NamedTuple):
         names: `raw_file` of every prediction, in file order; may repeat.
         figures: of the same predictions.
         num_labels: distinct `raw_file`s of the labels.
+        missing: `raw_file`s without a prediction, which stand at the end of the others.
     """
 
     names: list[str]
     figures: list[FrameScore]
     num_labels: int
+    missing: list[str]
 
 
-def score_tusimple_frames(label_path: str | Path, prediction_path: str | Path) -> FrameScores:
+def score_tusimple_frames(
+    label_path: str | Path, prediction_path: str | Path, *, allow_missing: bool = False, matching: Matching = "official"
+) -> FrameScores:
     """As `score_tusimple_files`, but frame by frame."""
     predictions = _json_lines(Path(prediction_path), _NOT_JSON)
     labels = _json_lines(Path(label_path), "TuSimple labels: expected one JSON object per line.")
-    if len(labels) != len(predictions):
+    if len(labels) != len(predictions) and not (allow_missing and len(predictions) < len(labels)):
         raise ValueError(
             f"{_WRONG_NUMBER} ({prediction_path}: {len(predictions)} lines, {label_path}: {len(labels)} lines)."
         )
     truth = dict(_label(label, f"{label_path}, line {n}") for n, label in enumerate(labels, 1))
-    scores = FrameScores([], [], len(truth))
+    scores = FrameScores([], [], len(truth), [])
     for n, prediction in enumerate(predictions, 1):
-        name, figures = _score_line(prediction, truth, f"{prediction_path}, line {n}")
+        name, figures = _score_line(prediction, truth, f"{prediction_path}, line {n}", matching)
         scores.names.append(name)
         scores.figures.append(figures)
+    if allow_missing:
+        there = set(scores.names)
+        scores.missing.extend(name for name in truth if name not in there)
+        for name in scores.missing:
+            label, row_anchors = truth[name]
+            scores.names.append(name)
+            scores.figures.append(score_frame(np.zeros((0, len(row_anchors))), label, row_anchors, 0.0, matching))
     return scores
 
 
-def _score_line(prediction: Any, truth: dict[str, tuple[FloatArray, FloatArray]], where: str) -> tuple[str, FrameScore]:
+def _score_line(
+    prediction: Any, truth: dict[str, tuple[FloatArray, FloatArray]], where: str, matching: Matching
+) -> tuple[str, FrameScore]:
     keys = ("raw_file", "lanes", "run_time")
     absent = [key for key in keys if not isinstance(prediction, dict) or key not in prediction]
     if absent:
@@ -196,7 +229,8 @@ def _score_line(prediction: Any, truth: dict[str, tuple[FloatArray, FloatArray]]
     if isinstance(run_time, bool) or not isinstance(run_time, int | float):
         raise ValueError(f"{_LANES_FORMAT} ({where}: expected run_time in milliseconds, got {run_time!r})")
     try:
-        return name, score_frame(_x_array(lanes, len(row_anchors)), label, row_anchors, float(run_time))
+        x = _x_array(lanes, len(row_anchors))
+        return name, score_frame(x, label, row_anchors, float(run_time), matching)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{_LANES_FORMAT} ({where}: {error})") from error
 
@@ -211,6 +245,8 @@ def _label(label: Any, where: str) -> tuple[str, tuple[FloatArray, FloatArray]]:
 
 def _x_array(lanes: Any, num_rows: int) -> FloatArray:
     """Lanes of a file, each one number per row -> (L, R)."""
+    if (array := _plain_array(lanes, num_rows)) is not None:
+        return array
     if not isinstance(lanes, list):
         raise ValueError(f"expected a list of lanes, got {lanes!r}")
     for number, lane in enumerate(lanes):
@@ -235,24 +271,46 @@ def _json_lines(path: Path, complaint: str) -> list[Any]:
     return lines
 
 
-def _label_accuracy(predicted: FloatArray, label: FloatArray, row_anchors: FloatArray) -> float:
-    """The best share of rows that one of (P, R) predictions has right for one label (R,)."""
-    if len(predicted) == 0:
-        return 0.0
-    limit = PIXEL_LIMIT / np.cos(np.arctan(_slope(label, row_anchors)))
-    label = np.where(label >= 0, label, _ABSENT)
-    return float((np.abs(predicted - label) < limit).mean(axis=1).max())
+def _plain_array(lanes: Any, num_rows: int) -> FloatArray | None:
+    """Lanes that are as they should be, quickly; None where someone has to look closer."""
+    try:
+        array = np.array(lanes)
+    except (ValueError, OverflowError):  # lists of different lengths
+        return None
+    fits = array.ndim == 2 and array.shape[1] == num_rows and array.dtype.kind in "if"
+    return array.astype(np.float64) if fits else None
 
 
-def _slope(label: FloatArray, row_anchors: FloatArray) -> float:
-    """Slope of x over y by least squares through the label's points; 0 if they do not determine one."""
-    present = label >= 0
-    if present.sum() < 2:
-        return 0.0
-    y = row_anchors[present] - row_anchors[present].mean()
-    x = label[present] - label[present].mean()
-    spread = float(y @ y)
-    return float(y @ x) / spread if spread else 0.0
+def _label_accuracies(
+    prediction: FloatArray, truth: FloatArray, row_anchors: FloatArray, matching: Matching
+) -> FloatArray:
+    """The share of rows that the predictions, (P, R), have right for each label, (G, R) -> (G,)."""
+    if len(prediction) == 0 or len(truth) == 0:
+        return np.zeros(len(truth))
+    limits = PIXEL_LIMIT / np.cos(np.arctan(_slopes(truth, row_anchors)))  # (G,)
+    predicted = np.where(prediction >= 0, prediction, _ABSENT)
+    label = np.where(truth >= 0, truth, _ABSENT)
+    right = np.abs(predicted - label[:, None]) < limits[:, None, None]  # (G, P, R)
+    accuracies: FloatArray = np.count_nonzero(right, axis=2) / len(row_anchors)  # (G, P)
+    if matching == "optimal":
+        pairs = np.array(match_optimally(accuracies))
+        return np.where(pairs >= 0, accuracies[np.arange(len(pairs)), pairs], 0.0)
+    best: FloatArray = accuracies.max(axis=1)
+    return best
+
+
+def _slopes(truth: FloatArray, row_anchors: FloatArray) -> FloatArray:
+    """Slopes of x over y by least squares through the labels' points, (G,); 0 where they do not determine one."""
+    present = truth >= 0  # (G, R)
+    count = np.maximum(present.sum(axis=1), 1)[:, None]
+    y = np.where(present, row_anchors, 0.0)
+    x = np.where(present, truth, 0.0)
+    y = np.where(present, y - y.sum(axis=1, keepdims=True) / count, 0.0)
+    x = np.where(present, x - x.sum(axis=1, keepdims=True) / count, 0.0)
+    spread = (y * y).sum(axis=1)
+    known = spread > 0
+    slopes: FloatArray = np.where(known, (y * x).sum(axis=1) / np.where(known, spread, 1.0), 0.0)
+    return slopes
 
 
 def _x_at_rows(side: LanePrediction, rows: FloatArray) -> FloatArray:

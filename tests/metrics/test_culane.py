@@ -6,7 +6,8 @@ import pytest
 
 from lanenet_sad.lanes.files import write_culane_lines
 from lanenet_sad.lanes.lane import Lane, LanePrediction
-from lanenet_sad.metrics.culane import CULANE_CANVAS, CULaneMetric, lane_ious, score_culane_files
+from lanenet_sad.metrics.culane import CULANE_CANVAS, CULaneMetric, lane_ious
+from lanenet_sad.metrics.culane_batch import score_culane_files
 from lanenet_sad.metrics.culane_score import CULaneCounts, CULaneScore
 
 

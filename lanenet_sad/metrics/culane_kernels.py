@@ -1,0 +1,361 @@
+"""The CULane comparison compiled: splines, lanes as packed bits, IoUs and pairs of many images in one call.
+
+`lane_ious` and `match` say what is computed. This says it again in numbers only, so that numba can compile it; tests
+hold the two against each other.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lanenet_sad.metrics.thick_lines import Bits, Ints, compiled, disc, draw_segment
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+
+_SAMPLES = 50  # of the spline in every span
+_FARTHEST = 16_000.0  # pixels; lanes with a coordinate beyond are left to `lane_ious`
+_REACH = 4  # steps of up to so many pixels in x and in y are drawn with a stamp
+WIDEST = 52  # lanes whose stamps fit into words of 64 bits
+_TOLERANCE = 1e-2  # see `matching`
+_LOWEST_LABEL = -1e5
+
+#: What `compare_images` says of an image that it did not compare.
+NOT_COMPARED = -2
+
+
+@compiled
+def _second_derivatives(spans: Floats, slopes: Floats) -> Floats:
+    """Of the natural spline, (N, 2), from (N-1,) spans and (N-1, 2) slopes; as `lanes.curves` solves for them."""
+    solution = np.zeros((len(spans) + 1, 2))
+    upper, reduced = np.zeros(len(spans)), np.zeros((len(spans), 2))
+    for axis in range(2):
+        above, value = 0.0, 0.0
+        for i in range(len(spans) - 1):
+            side = 6 * (slopes[i + 1, axis] - slopes[i, axis])
+            pivot = 2 * (spans[i] + spans[i + 1]) - spans[i] * above
+            above = spans[i + 1] / pivot
+            value = (side - spans[i] * value) / pivot
+            upper[i], reduced[i, axis] = above, value
+        value = 0.0
+        for i in range(len(spans) - 2, -1, -1):
+            value = reduced[i, axis] - upper[i] * value
+            solution[i + 1, axis] = value
+    return solution
+
+
+@compiled
+def _spline(points: Singles) -> Floats:
+    """The evaluator's curve through three or more different points, (N, 2) -> ((N - 1) * 50 + 1, 2)."""
+    num_spans = len(points) - 1
+    spans, slopes = np.zeros(num_spans), np.zeros((num_spans, 2))
+    for i in range(num_spans):
+        step_x = np.float64(points[i + 1, 0] - points[i, 0])
+        step_y = np.float64(points[i + 1, 1] - points[i, 1])
+        spans[i] = np.sqrt(step_x * step_x + step_y * step_y)
+        slopes[i, 0], slopes[i, 1] = step_x / spans[i], step_y / spans[i]
+    bend = _second_derivatives(spans, slopes)
+    curve = np.zeros((num_spans * _SAMPLES + 1, 2))
+    for axis in range(2):
+        for i in range(num_spans):
+            h = spans[i]
+            start = np.float64(points[i, axis])
+            linear = slopes[i, axis] - h * (2 * bend[i, axis] + bend[i + 1, axis]) / 6
+            square = bend[i, axis] / 2
+            cubic = (bend[i + 1, axis] - bend[i, axis]) / (6 * h)
+            for k in range(_SAMPLES):
+                t = h / _SAMPLES * k
+                curve[i * _SAMPLES + k, axis] = np.float32(start + t * (linear + t * (square + t * cubic)))
+        curve[-1, axis] = points[-1, axis]
+    return curve
+
+
+@compiled
+def _pixels(points: Singles) -> Ints:
+    """The whole pixels that the evaluator joins by lines, (N, 2) -> (M, 2); none where the lane is out of bounds."""
+    none = np.zeros((0, 2), np.int64)
+    knots = np.zeros_like(points)
+    count = 0
+    for i in range(len(points)):
+        for axis in range(2):
+            if not abs(points[i, axis]) <= _FARTHEST:  # also NaN
+                return none
+        if count == 0 or points[i, 0] != knots[count - 1, 0] or points[i, 1] != knots[count - 1, 1]:
+            knots[count] = points[i]
+            count += 1
+    curve = _spline(knots[:count]) if count > 2 else knots[:count].astype(np.float64)
+    result = np.zeros((len(curve), 2), np.int64)
+    count = 0
+    for i in range(len(curve)):
+        if not max(abs(curve[i, 0]), abs(curve[i, 1])) <= _FARTHEST:
+            return none
+        x, y = int(np.rint(curve[i, 0])), int(np.rint(curve[i, 1]))
+        if count == 0 or x != result[count - 1, 0] or y != result[count - 1, 1]:
+            result[count, 0], result[count, 1] = x, y
+            count += 1
+    return result[:count]
+
+
+@compiled
+def make_stamps(lane_width: int) -> Bits:
+    """Short thick lines by their step, (2, 2 * reach + 1, 2 * reach + 1, rows): bodies alone, and with their outlines.
+
+    Every row is one word. A stamp's first bit and row lie `radius + 1 + reach` left of and above the line's start.
+
+    Raises:
+        ValueError: the lanes are too wide for one word; see `WIDEST`.
+    """
+    half = disc(lane_width)
+    margin = len(half) + _REACH
+    size, side = 2 * margin + 1, 2 * _REACH + 1
+    if size > 64:
+        raise ValueError("Lanes too wide for stamps.")
+    stamps = np.zeros((2, side, side, size), np.uint64)
+    for i in range(side):
+        for j in range(side):
+            end_x, end_y = margin + j - _REACH, margin + i - _REACH
+            for outline in range(2):
+                picture = stamps[outline, i, j].reshape(1, size)
+                draw_segment(picture, margin, margin, end_x, end_y, lane_width, size, half, True, outline == 1)
+    return stamps
+
+
+@compiled
+def _draw_lane(bits: Bits, pixels: Ints, lane_width: int, width: int, half: Ints, stamps: Bits) -> None:
+    """Joins pixels by thick lines; most of them are a step or two long and drawn with a stamp."""
+    size, height = stamps.shape[3], bits.shape[1]
+    margin = size // 2
+    for i in range(max(len(pixels) - 1, 1)):
+        x, y = pixels[i]
+        end_x, end_y = pixels[min(i + 1, len(pixels) - 1)]
+        step_x, step_y = end_x - x, end_y - y
+        if abs(step_x) > _REACH or abs(step_y) > _REACH:
+            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, True, True)
+            continue
+        left, top = x - margin, y - margin
+        inside = left >= 0 and top >= 0 and left + size <= width and top + size <= height
+        stamp = stamps[1 if inside else 0, step_y + _REACH, step_x + _REACH]
+        start, end = _REACH + min(step_y, 0), size - _REACH + max(step_y, 0)
+        _put_stamp(bits, stamp[max(start, -top) : min(end, height - top)], left, top + max(start, -top), width)
+        if not inside:
+            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, False, True)
+
+
+@compiled
+def _put_stamp(bits: Bits, stamp: Bits, left: int, top: int, width: int) -> None:
+    """Sets the pixels of a stamp, (rows,), all of them rows of the picture; cut off at its left and right border."""
+    word, shift = left >> 6, np.uint64(left & 63)  # -1 for what begins left of the picture
+    back = np.uint64(63) - shift
+    if 0 <= word < len(bits):
+        column = bits[word, top : top + len(stamp)]
+        for k in range(len(stamp)):
+            column[k] |= stamp[k] << shift
+    if 0 <= word + 1 < len(bits):
+        column = bits[word + 1, top : top + len(stamp)]
+        for k in range(len(stamp)):
+            column[k] |= (stamp[k] >> np.uint64(1)) >> back
+    if left + 64 > width and width & 63 and len(stamp) > 0:
+        column = bits[-1, top : top + len(stamp)]
+        for k in range(len(stamp)):
+            column[k] &= (np.uint64(1) << np.uint64(width & 63)) - np.uint64(1)
+
+
+@compiled
+def _popcount(word: np.uint64) -> int:
+    """Number of set bits; compilers know this form and make one instruction of it."""
+    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
+    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
+    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
+    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
+
+
+@compiled
+def _shared(one: Bits, other: Bits, box: Ints) -> int:
+    """Number of pixels that two drawn lanes share in a box: rows from, to before, words from, to before."""
+    total = 0
+    for word in range(box[2], box[3]):
+        first, second = one[word, box[0] : box[1]], other[word, box[0] : box[1]]
+        for row in range(len(first)):
+            total += _popcount(first[row] & second[row])
+    return total
+
+
+@compiled
+def _smallest_slack(weights: Floats, left: Floats, right: Floats, seen_left: Ints, seen_right: Ints) -> float:
+    smallest = np.inf
+    for u in range(weights.shape[0]):
+        for v in range(weights.shape[1]):
+            if seen_left[u] and not seen_right[v] and left[u] + right[v] - weights[u, v] < smallest:
+                smallest = left[u] + right[v] - weights[u, v]
+    return smallest
+
+
+@compiled
+def _augment(
+    weights: Floats,
+    left: Floats,
+    right: Floats,
+    right_of: Ints,
+    left_of: Ints,
+    start: int,
+    seen_left: Ints,
+    seen_right: Ints,
+) -> bool:
+    """Depth-first search for a free right lane along tight edges, right lanes in index order."""
+    seen_left[:], seen_right[:] = 0, 0
+    seen_left[start] = 1
+    path, next_edge = np.zeros(len(left), np.int64), np.zeros(len(left), np.int64)
+    path[0], depth = start, 1
+    while depth > 0:
+        u, v = path[depth - 1], next_edge[depth - 1]
+        if v == len(right):
+            depth -= 1
+            continue
+        next_edge[depth - 1] += 1
+        if seen_right[v] or not abs(left[u] + right[v] - weights[u, v]) < _TOLERANCE:
+            continue
+        seen_right[v] = 1
+        if left_of[v] < 0:
+            for level in range(depth):
+                chosen = next_edge[level] - 1
+                right_of[path[level]], left_of[chosen] = chosen, path[level]
+            return True
+        seen_left[left_of[v]] = 1
+        path[depth], next_edge[depth] = left_of[v], 0
+        depth += 1
+    return False
+
+
+@compiled
+def match_kernel(ious: Floats) -> Ints:
+    """As `matching.match`: for each label lane, (G,), the index of its predicted lane or -1."""
+    swapped = ious.shape[0] > ious.shape[1]
+    weights = ious.T.copy() if swapped else ious.copy()
+    num_left, num_right = weights.shape
+    left, right = np.full(num_left, _LOWEST_LABEL), np.zeros(num_right)
+    for u in range(num_left):
+        for v in range(num_right):
+            if weights[u, v] > left[u]:
+                left[u] = weights[u, v]
+    right_of, left_of = np.full(num_left, -1), np.full(num_right, -1)
+    seen_left, seen_right = np.zeros(num_left, np.int64), np.zeros(num_right, np.int64)
+    for u in range(num_left):
+        while not _augment(weights, left, right, right_of, left_of, u, seen_left, seen_right):
+            slack = _smallest_slack(weights, left, right, seen_left, seen_right)
+            if not np.isfinite(slack):
+                return left_of if swapped else right_of
+            left -= slack * seen_left
+            right += slack * seen_right
+    return left_of if swapped else right_of
+
+
+@compiled
+def compare_images(
+    points: Singles, lane_ends: Ints, image_ends: Ints, sizes: Ints, lane_width: int, stamps: Bits
+) -> tuple[Floats, Ints, Floats]:
+    """IoUs and pairs of the lanes of many images.
+
+    Args:
+        points: (N, 2) of all lanes, image after image, in each the label lanes before the predicted ones; pixels of
+            the canvas.
+        lane_ends: (M,) index behind the last point of each lane.
+        image_ends: (I, 2) index behind the last label lane and behind the last predicted lane of each image.
+        sizes: (I, 2) height and width of each image's canvas.
+        lane_width: in pixels, at least 2.
+        stamps: `make_stamps(lane_width)`.
+
+    Returns:
+        The IoUs, image after image, label lane by label lane. For each lane, (M,), the index of its partner: of labels,
+        the predicted lane or -1, of predictions -1; all lanes of an image that this cannot compare, for coordinates
+        that are too large or no numbers, have `NOT_COMPARED`. And for each lane, (M,), its IoU with its partner, or -1.
+    """
+    half = disc(lane_width)
+    num_images = len(image_ends)
+    total, most, first = 0, 0, 0
+    for i in range(num_images):
+        num_labels, num_predictions = image_ends[i, 0] - first, image_ends[i, 1] - image_ends[i, 0]
+        total += num_labels * num_predictions
+        most = max(most, num_labels + num_predictions)
+        first = image_ends[i, 1]
+    height, words = (sizes[:, 0].max(), (sizes[:, 1].max() + 63) // 64) if num_images else (0, 0)
+    ious, partners, matched = np.zeros(total), np.full(len(lane_ends), -1), np.full(len(lane_ends), -1.0)
+    bits = np.zeros((most, words, height), np.uint64)
+    areas, boxes = np.zeros(most, np.int64), np.zeros((most, 4), np.int64)
+    position, first = 0, 0
+    for i in range(num_images):
+        middle, last = image_ends[i]
+        num_labels, num_predictions = middle - first, last - middle
+        table = ious[position : position + num_labels * num_predictions].reshape(num_labels, num_predictions)
+        position += num_labels * num_predictions
+        if num_labels and num_predictions:
+            drawn = _draw_lanes(points, lane_ends, first, last, bits, areas, boxes, sizes[i], lane_width, half, stamps)
+            if drawn:
+                _fill_table(table, bits, areas, boxes)
+                partners[first:middle] = match_kernel(table)
+                for label in range(num_labels):
+                    if partners[first + label] >= 0:
+                        matched[first + label] = table[label, partners[first + label]]
+            else:
+                partners[first:last] = NOT_COMPARED
+        first = last
+    return ious, partners, matched
+
+
+@compiled
+def _draw_lanes(
+    points: Singles,
+    lane_ends: Ints,
+    first: int,
+    last: int,
+    bits: Bits,
+    areas: Ints,
+    boxes: Ints,
+    size: Ints,
+    lane_width: int,
+    half: Ints,
+    stamps: Bits,
+) -> bool:
+    """Draws the lanes of one image, with their areas and boxes; False if one is out of bounds."""
+    height, width = size
+    words = (width + 63) // 64
+    for lane in range(first, last):
+        box = boxes[lane - first]
+        bits[lane - first, box[2] : box[3], box[0] : box[1]] = 0
+        box[:] = 0
+        areas[lane - first] = -1
+        start = lane_ends[lane - 1] if lane > 0 else 0
+        lane_points = points[start : lane_ends[lane]]
+        if len(lane_points) < 2:
+            continue
+        pixels = _pixels(lane_points)
+        if len(pixels) == 0:
+            return False
+        picture = bits[lane - first, :words, :height]
+        _draw_lane(picture, pixels, lane_width, width, half, stamps)
+        reach = len(half) + 1
+        box[0], box[1] = max(pixels[:, 1].min() - reach, 0), min(pixels[:, 1].max() + reach + 1, height)
+        box[2] = max((pixels[:, 0].min() - reach) >> 6, 0)
+        box[3] = min(((pixels[:, 0].max() + reach) >> 6) + 1, words)
+        if box[0] >= box[1] or box[2] >= box[3]:
+            box[:] = 0
+        areas[lane - first] = _shared(picture, picture, box)
+    return True
+
+
+@compiled
+def _fill_table(table: Floats, bits: Bits, areas: Ints, boxes: Ints) -> None:
+    """The IoUs of the lanes that are drawn; 0 where a lane has fewer than two points (area -1), NaN for 0 / 0."""
+    num_labels, num_predictions = table.shape
+    both = np.zeros(4, np.int64)
+    for g in range(num_labels):
+        for p in range(num_predictions):
+            other = num_labels + p
+            if areas[g] < 0 or areas[other] < 0:
+                continue
+            for edge in range(0, 4, 2):
+                both[edge] = max(boxes[g, edge], boxes[other, edge])
+                both[edge + 1] = min(boxes[g, edge + 1], boxes[other, edge + 1])
+            shared = _shared(bits[g], bits[other], both) if both[0] < both[1] else 0
+            union = areas[g] + areas[other] - shared
+            table[g, p] = shared / union if union > 0 else np.nan

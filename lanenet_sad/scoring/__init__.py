@@ -1,0 +1,1 @@
+"""Prediction files of any model against label files; what the verb `score` does for each benchmark."""
