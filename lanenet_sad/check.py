@@ -76,7 +76,7 @@ def _faults(inspection: Inspection, strict: bool) -> tuple[str, ...]:
     findings = inspection.findings
     number = findings.number("fault"), findings.number("note")
     if number[0]:
-        return (f"{inspection.layout.root} is not fit to train: {number[0]} faults, listed above.",)
+        return (f"{inspection.layout.root} is not fit to train; faults, listed above: {number[0]}.",)
     if strict and number[1]:
-        return (f"{inspection.layout.root}: {number[1]} notes, listed above, count with --strict.",)
+        return (f"{inspection.layout.root}: notes count with --strict; listed above: {number[1]}.",)
     return ()

@@ -7,7 +7,7 @@ from typing import final
 
 from lanenet_sad.checking.findings import Findings
 from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text, name_key, read_lines
-from lanenet_sad.checking.pictures import MaskFacts, count_drawn, is_file, look_at_image, look_at_lines, look_at_mask
+from lanenet_sad.checking.pictures import MaskFacts, count_drawn, is_there, look_at_image, look_at_lines, look_at_mask
 from lanenet_sad.lanes.files import CULaneListEntry, lines_path, parse_culane_list_line, relative_name
 from lanenet_sad.lanes.lane import Lane
 from lanenet_sad.lanes.slots import slots_by_existence, slots_by_geometry
@@ -96,7 +96,7 @@ class CULaneLayout(Layout):
         if size is not None:
             part.statistics.image_sizes[size] += 1
         mask_path = self.root / relative_name(entry.mask) if entry.mask else None
-        has_mask = mask_path is not None and is_file(mask_path)
+        has_mask = mask_path is not None and is_there(mask_path)
         mask = None
         if mask_path and has_mask and self.masks:
             mask = look_at_mask(mask_path, size, self.num_lanes, report)
@@ -112,7 +112,7 @@ class CULaneLayout(Layout):
         """The line labels of a picture, having reported what is odd; None if there are none."""
         path = lines_path(self.root, relative_name(entry.image))
         file = path.relative_to(self.root).as_posix()
-        if not is_file(path):
+        if not is_there(path):
             return None
         try:
             data = path.read_bytes()

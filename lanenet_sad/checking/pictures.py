@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from lanenet_sad.lanes.files import parse_culane_lines
@@ -16,6 +15,7 @@ from lanenet_sad.lanes.lane import IGNORE_INDEX, IntMask, Lane, Points
 MARGIN = 0.1
 """How far outside its picture a point may lie before it is worth a word, as a share of the width or height."""
 
+_FEW = 16  # values of a mask
 _NUM_ROWS = 64  # of a mask that are looked at for the order of its slots
 _LOW = 0.75  # share of the height below which a mask tells on which side of the car a line is
 _SWAPPED, _CROSSED = 0.95, 0.25  # share of common rows in which two slots are on the wrong sides of each other
@@ -70,8 +70,7 @@ def look_at_mask(path: Path, image_size: tuple[int, int] | None, num_lanes: int,
     except (FileNotFoundError, ValueError) as error:
         report("mask_unreadable", _reason(error, path))
         return None
-    pixels = cv2.calcHist([mask], [0], None, [256], [0, 256]).ravel()
-    values = np.flatnonzero(pixels).tolist()
+    values = _values(mask)
     slots = tuple(value for value in values if 0 < value <= num_lanes)
     wrong = tuple(value for value in values if num_lanes < value < IGNORE_INDEX)
     if wrong:
@@ -144,12 +143,20 @@ def count_drawn(lanes: Sequence[Lane]) -> int:
     return sum(len(lane.points) >= 2 for lane in lanes)
 
 
-def is_file(path: Path) -> bool:
-    """Whether there is a file; no name is too long or too odd to ask."""
+def is_there(path: Path) -> bool:
+    """Whether there is anything of that name, which may be longer or odder than a file's."""
     try:
-        return path.is_file()
+        return path.exists()
     except (OSError, ValueError):  # longer than a file system takes
         return False
+
+
+def _values(mask: IntMask) -> list[int]:
+    """The values of a mask; asking for one after the other is fastest where they are few."""
+    highest = int(mask.max())
+    if highest > _FEW:
+        return np.flatnonzero(np.bincount(mask.ravel(), minlength=256)).tolist()
+    return [value for value in range(highest + 1) if (mask == value).any()]
 
 
 def _look_at_order(mask: IntMask, slots: tuple[int, ...], num_lanes: int, report: Report) -> None:

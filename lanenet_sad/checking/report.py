@@ -56,7 +56,7 @@ def verdict(inspection: Inspection) -> str:
     if faults := findings.of("fault"):
         return (
             f"Not fit to train: {_count(findings.number('fault'), 'fault')} of {_count(len(faults), 'kind')}: "
-            f"{', '.join(faults)}. Mend what is listed under each or take those pictures off the lists, and check again."
+            f"{', '.join(faults)}. Mend what is listed under each or take the pictures off their lists; check again."
         )
     notes = findings.number("note")
     rest = f" {_count(notes, 'note')} above {'is' if notes == 1 else 'are'} worth a look." if notes else ""

@@ -11,7 +11,7 @@ import numpy as np
 
 from lanenet_sad.checking.findings import Findings
 from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text, name_key
-from lanenet_sad.checking.pictures import count_drawn, is_file, look_at_image, look_at_points
+from lanenet_sad.checking.pictures import count_drawn, is_there, look_at_image, look_at_points
 from lanenet_sad.lanes.files import relative_name
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.slots import slots_by_geometry
@@ -50,7 +50,7 @@ class TuSimpleLayout(Layout):
         for split in splits or ():
             if split not in files:
                 raise ValueError(f"TuSimple has no split {split!r}; there are {', '.join(files)}.")
-        there = {name for names in files.values() for name in names if is_file(root / name)}
+        there = {name for names in files.values() for name in names if (root / name).is_file()}
         if not there:
             wanted = ", ".join(dict.fromkeys(name for names in files.values() for name in names))
             raise FileNotFoundError(f"TuSimple root {root}: expected label files such as {wanted}, but there is none.")
@@ -86,7 +86,7 @@ class TuSimpleLayout(Layout):
         """Beside the label file, or below the root."""
         below = relative_name(name)
         beside = (self.root / self.sources[source].file).parent / below
-        return beside if is_file(beside) else self.root / below
+        return beside if is_there(beside) else self.root / below
 
     def _inspect_label(self, label: LanePrediction, number: int, part: Part) -> None:
         file = self.sources[part.source].file
