@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import cv2
 import numpy as np
@@ -70,7 +71,11 @@ def write_label(path: Path, **changes: object) -> None:
 
 def found(root: Path, benchmark: str = "culane", *words: str, code: int | None = None) -> dict[str, dict]:
     """Findings by kind, from the JSON file; the exit code must be that of the worst of them, or `code`."""
-    path = root.parent / "check.json"
+    with TemporaryDirectory() as folder:
+        return found_in(root, benchmark, words, code, Path(folder) / "check.json")
+
+
+def found_in(root: Path, benchmark: str, words: tuple[str, ...], code: int | None, path: Path) -> dict[str, dict]:
     done = main(["check", str(root), benchmark, "--json", str(path), "--no-progress", "--num-workers", "0", *words])
     report = json.loads(path.read_text(encoding="utf-8"))
     findings = {finding["kind"]: finding for finding in report["findings"]}
