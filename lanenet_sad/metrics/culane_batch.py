@@ -202,8 +202,8 @@ def _compare(batch: LaneBatch, metric: CULaneMetric, sizes: NDArray[np.int64] | 
     if compiled and not _too_wide(metric):
         from lanenet_sad.metrics import culane_kernels
 
-        stamps = culane_kernels.make_stamps(metric.lane_width)
-        flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, metric.lane_width, stamps))
+        pen = culane_kernels.make_pen(metric.lane_width)
+        flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, pen))
         left = flat.partners == culane_kernels.NOT_COMPARED
     else:
         num_lanes = len(batch.lane_ends)

@@ -6,6 +6,8 @@ hold the two against each other.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -97,68 +99,104 @@ def _pixels(points: Singles) -> Ints:
     return result[:count]
 
 
-@compiled
-def make_stamps(lane_width: int) -> Bits:
-    """Short thick lines by their step, (2, 2 * reach + 1, 2 * reach + 1, rows): bodies alone, and with their outlines.
+class Pen(NamedTuple):
+    """Short thick lines, drawn once, by their step of -reach to reach in y and in x.
 
-    Every row is one word. A stamp's first bit and row lie `radius + 1 + reach` left of and above the line's start.
-
-    Raises:
-        ValueError: the lanes are too wide for one word; see `WIDEST`.
+    Attributes:
+        lane_width: in pixels.
+        half: `disc(lane_width)`.
+        stamps: (2, 2 * reach + 1, 2 * reach + 1, rows) bodies alone, and with their outlines; a row is one word. The
+            first bit and row lie `rows // 2` left of and above the line's start.
+        corners: (2 * reach + 1, 2 * reach + 1, 2) how far the outline's corners lie from the ends at most, in x and y.
     """
+
+    lane_width: int
+    half: Ints
+    stamps: Bits
+    corners: Ints
+
+
+def make_pen(lane_width: int) -> Pen:
+    """A pen for lanes of a width from 2 to `WIDEST` pixels."""
+    return Pen(lane_width, *_make_stamps(lane_width))
+
+
+@compiled
+def _make_stamps(lane_width: int) -> tuple[Ints, Bits, Ints]:
     half = disc(lane_width)
     margin = len(half) + _REACH
     size, side = 2 * margin + 1, 2 * _REACH + 1
-    if size > 64:
-        raise ValueError("Lanes too wide for stamps.")
-    stamps = np.zeros((2, side, side, size), np.uint64)
+    stamps, corners = np.zeros((2, side, side, size), np.uint64), np.zeros((side, side, 2), np.int64)
     for i in range(side):
         for j in range(side):
-            end_x, end_y = margin + j - _REACH, margin + i - _REACH
+            step_x, step_y = j - _REACH, i - _REACH
             for outline in range(2):
                 picture = stamps[outline, i, j].reshape(1, size)
+                end_x, end_y = margin + step_x, margin + step_y
                 draw_segment(picture, margin, margin, end_x, end_y, lane_width, size, half, True, outline == 1)
-    return stamps
+            length = np.sqrt(step_x * step_x + step_y * step_y)
+            if length > 0:
+                corners[i, j, 0] = int(abs(step_y) / length * (lane_width + 1) / 2) + 1
+                corners[i, j, 1] = int(abs(step_x) / length * (lane_width + 1) / 2) + 1
+    return half, stamps, corners
 
 
 @compiled
-def _draw_lane(bits: Bits, pixels: Ints, lane_width: int, width: int, half: Ints, stamps: Bits) -> None:
+def _draw_lane(bits: Bits, pixels: Ints, width: int, pen: Pen) -> None:
     """Joins pixels by thick lines; most of them are a step or two long and drawn with a stamp."""
-    size, height = stamps.shape[3], bits.shape[1]
-    margin = size // 2
-    for i in range(max(len(pixels) - 1, 1)):
-        x, y = pixels[i]
-        end_x, end_y = pixels[min(i + 1, len(pixels) - 1)]
-        step_x, step_y = end_x - x, end_y - y
-        if abs(step_x) > _REACH or abs(step_y) > _REACH:
-            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, True, True)
+    size, height = pen.stamps.shape[3], bits.shape[1]
+    margin, count = size // 2, len(pixels)
+    for i in range(max(count - 1, 1)):
+        x, y = pixels[i, 0], pixels[i, 1]
+        end_x, end_y = pixels[min(i + 1, count - 1), 0], pixels[min(i + 1, count - 1), 1]
+        row, column = end_y - y + _REACH, end_x - x + _REACH
+        if min(row, column) < 0 or max(row, column) > 2 * _REACH:
+            draw_segment(bits, x, y, end_x, end_y, pen.lane_width, width, pen.half, True, True)
             continue
         left, top = x - margin, y - margin
-        inside = left >= 0 and top >= 0 and left + size <= width and top + size <= height
-        stamp = stamps[1 if inside else 0, step_y + _REACH, step_x + _REACH]
-        start, end = _REACH + min(step_y, 0), size - _REACH + max(step_y, 0)
-        _put_stamp(bits, stamp[max(start, -top) : min(end, height - top)], left, top + max(start, -top), width)
-        if not inside:
-            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, False, True)
+        # Rows of the stamp that have a pixel; the rest is there for steps that lead elsewhere.
+        start, end = min(row, _REACH), size - _REACH + max(row - _REACH, 0)
+        if left >= 0 and left + size <= width and top >= 0 and top + size <= height:
+            _put_inside(bits, pen.stamps, row, column, left, top, start, end)
+            continue
+        far_x, far_y = pen.corners[row, column, 0], pen.corners[row, column, 1]
+        uncut = min(x, end_x) >= far_x and max(x, end_x) + far_x < width
+        uncut = uncut and min(y, end_y) >= far_y and max(y, end_y) + far_y < height
+        stamp = pen.stamps[1 if uncut else 0, row, column]
+        _put_cut(bits, stamp, left, top, max(start, -top), min(end, height - top), width)
+        if not uncut:
+            draw_segment(bits, x, y, end_x, end_y, pen.lane_width, width, pen.half, False, True)
 
 
 @compiled
-def _put_stamp(bits: Bits, stamp: Bits, left: int, top: int, width: int) -> None:
-    """Sets the pixels of a stamp, (rows,), all of them rows of the picture; cut off at its left and right border."""
+def _put_inside(bits: Bits, stamps: Bits, row: int, column: int, left: int, top: int, start: int, end: int) -> None:
+    """Sets the pixels of a stamp with its outline that lies inside the picture.
+
+    Half of the time goes here. Unsigned indices and no slices: numba then makes vector instructions of the loops.
+    """
+    one = np.uint64(1)
+    word, shift = np.uint64(left) >> np.uint64(6), np.uint64(left) & np.uint64(63)
+    back, origin = np.uint64(63) - shift, np.uint64(top)
+    for k in range(np.uint64(start), np.uint64(end)):
+        bits[word, origin + k] |= stamps[1, row, column, k] << shift
+    if (left & 63) + stamps.shape[3] > 64:
+        for k in range(np.uint64(start), np.uint64(end)):
+            bits[word + one, origin + k] |= (stamps[1, row, column, k] >> one) >> back
+
+
+@compiled
+def _put_cut(bits: Bits, stamp: Bits, left: int, top: int, start: int, end: int, width: int) -> None:
+    """Sets the pixels of a stamp's rows from `start` to before `end`, cut off at the left and the right border."""
     word, shift = left >> 6, np.uint64(left & 63)  # -1 for what begins left of the picture
-    back = np.uint64(63) - shift
-    if 0 <= word < len(bits):
-        column = bits[word, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] |= stamp[k] << shift
-    if 0 <= word + 1 < len(bits):
-        column = bits[word + 1, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] |= (stamp[k] >> np.uint64(1)) >> back
-    if left + 64 > width and width & 63 and len(stamp) > 0:
-        column = bits[-1, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] &= (np.uint64(1) << np.uint64(width & 63)) - np.uint64(1)
+    back, rest = np.uint64(63) - shift, np.uint64(width & 63)
+    cut = left + 64 > width and width & 63 != 0
+    for k in range(start, end):
+        if 0 <= word < len(bits):
+            bits[word, top + k] |= stamp[k] << shift
+        if 0 <= word + 1 < len(bits):
+            bits[word + 1, top + k] |= (stamp[k] >> np.uint64(1)) >> back
+        if cut:
+            bits[len(bits) - 1, top + k] &= (np.uint64(1) << rest) - np.uint64(1)
 
 
 @compiled
@@ -252,7 +290,7 @@ def match_kernel(ious: Floats) -> Ints:
 
 @compiled
 def compare_images(
-    points: Singles, lane_ends: Ints, image_ends: Ints, sizes: Ints, lane_width: int, stamps: Bits
+    points: Singles, lane_ends: Ints, image_ends: Ints, sizes: Ints, pen: Pen
 ) -> tuple[Floats, Ints, Floats]:
     """IoUs and pairs of the lanes of many images.
 
@@ -262,15 +300,13 @@ def compare_images(
         lane_ends: (M,) index behind the last point of each lane.
         image_ends: (I, 2) index behind the last label lane and behind the last predicted lane of each image.
         sizes: (I, 2) height and width of each image's canvas.
-        lane_width: in pixels, at least 2.
-        stamps: `make_stamps(lane_width)`.
+        pen: that draws the lanes, see `make_pen`.
 
     Returns:
         The IoUs, image after image, label lane by label lane. For each lane, (M,), the index of its partner: of labels,
         the predicted lane or -1, of predictions -1; all lanes of an image that this cannot compare, for coordinates
         that are too large or no numbers, have `NOT_COMPARED`. And for each lane, (M,), its IoU with its partner, or -1.
     """
-    half = disc(lane_width)
     num_images = len(image_ends)
     total, most, first = 0, 0, 0
     for i in range(num_images):
@@ -289,7 +325,7 @@ def compare_images(
         table = ious[position : position + num_labels * num_predictions].reshape(num_labels, num_predictions)
         position += num_labels * num_predictions
         if num_labels and num_predictions:
-            drawn = _draw_lanes(points, lane_ends, first, last, bits, areas, boxes, sizes[i], lane_width, half, stamps)
+            drawn = _draw_lanes(points, lane_ends, first, last, bits, areas, boxes, sizes[i], pen)
             if drawn:
                 _fill_table(table, bits, areas, boxes)
                 partners[first:middle] = match_kernel(table)
@@ -312,9 +348,7 @@ def _draw_lanes(
     areas: Ints,
     boxes: Ints,
     size: Ints,
-    lane_width: int,
-    half: Ints,
-    stamps: Bits,
+    pen: Pen,
 ) -> bool:
     """Draws the lanes of one image, with their areas and boxes; False if one is out of bounds."""
     height, width = size
@@ -332,8 +366,8 @@ def _draw_lanes(
         if len(pixels) == 0:
             return False
         picture = bits[lane - first, :words, :height]
-        _draw_lane(picture, pixels, lane_width, width, half, stamps)
-        reach = len(half) + 1
+        _draw_lane(picture, pixels, width, pen)
+        reach = len(pen.half) + 1
         box[0], box[1] = max(pixels[:, 1].min() - reach, 0), min(pixels[:, 1].max() + reach + 1, height)
         box[2] = max((pixels[:, 0].min() - reach) >> 6, 0)
         box[3] = min(((pixels[:, 0].max() + reach) >> 6) + 1, words)
