@@ -6,6 +6,9 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
+#: Bands with fewer rows say nothing and are left out of charts; tables have them.
+MIN_ROWS = 30
+
 _Place = Callable[[float], float]
 
 
@@ -29,7 +32,7 @@ class _Frame(NamedTuple):
 def iou_chart(lines: Sequence[Line], label: str, *, size: tuple[int, int] = (220, 560), named: bool = True) -> str:
     """Ratios (0..1) over IoU thresholds; the lines' names stand at their right ends if `named`."""
     height, width = size
-    frame = _Frame(38, 10, width - (130 if named else 54), height - 44)
+    frame = _Frame(38, 10, width - (130 if named else 54), height - 52)
     low, high = 0.5, 0.95
     if lines and lines[0].points:
         low, high = (edge(x for x, _ in lines[0].points) for edge in (min, max))
@@ -53,7 +56,7 @@ def iou_chart(lines: Sequence[Line], label: str, *, size: tuple[int, int] = (220
         if last is not None:
             ends.append((down(last), line))
     if named:
-        for y, line in _spread(ends, 15):
+        for y, line in _spread(ends, 15, frame.top + frame.height):
             parts.append(_text(frame.left + frame.width + 8, y + 4, line.label, "start", line.kind))
     return _svg(parts, size, label)
 
@@ -67,8 +70,8 @@ def row_chart(bands: Sequence[dict[str, Any]], label: str, image_height: int | N
         image_height: in pixels, if all images have it; else rows are shares of the height.
         farthest: pixels at the right edge.
     """
-    size = (300, 430)
-    frame = _Frame(58, 12, size[1] - 84, size[0] - 58)
+    size = (300, 400)
+    frame = _Frame(58, 12, size[1] - 78, size[0] - 62)
     down, parts = _rows_axis(frame, len(bands), image_height)
 
     def across(pixels: float) -> float:
@@ -78,8 +81,11 @@ def row_chart(bands: Sequence[dict[str, Any]], label: str, image_height: int | N
         parts.append(_grid_column(frame, across(pixels), f"{pixels:g}"))
     parts.append(_text(frame.left + frame.width / 2, size[0] - 8, "distance from the label in pixels", "middle"))
     for kind in ("p90", "mean", "median"):
-        points = [(down(number + 0.5), band[kind]) for number, band in enumerate(bands)]
-        known = [(across(x), y) for y, x in points if x is not None]
+        known = [
+            (across(band[kind]), down(number + 0.5))
+            for number, band in enumerate(bands)
+            if band["num_rows"] >= MIN_ROWS
+        ]
         if known:
             parts.append(f'<polyline class="line {kind}" points="{_points(known)}"/>')
             parts += [f'<circle class="dot {kind}" cx="{x:.1f}" cy="{y:.1f}" r="2.2"/>' for x, y in known]
@@ -88,8 +94,8 @@ def row_chart(bands: Sequence[dict[str, Any]], label: str, image_height: int | N
 
 def coverage_chart(bands: Sequence[dict[str, Any]], label: str, image_height: int | None) -> str:
     """What became of the rows of all label lanes, by image row: bars that add up to all rows in that band."""
-    size = (300, 430)
-    frame = _Frame(58, 12, size[1] - 84, size[0] - 58)
+    size = (300, 400)
+    frame = _Frame(58, 12, size[1] - 78, size[0] - 62)
     down, parts = _rows_axis(frame, len(bands), image_height)
     for percent in (0, 25, 50, 75, 100):
         parts.append(_grid_column(frame, frame.left + frame.width * percent / 100, f"{percent}"))
@@ -137,11 +143,11 @@ def _rows_axis(frame: _Frame, num_bands: int, image_height: int | None) -> tuple
     return down, parts
 
 
-def _spread(ends: Sequence[tuple[float, Line]], gap: float) -> list[tuple[float, Line]]:
-    """Moves names apart that would cover each other."""
+def _spread(ends: Sequence[tuple[float, Line]], gap: float, bottom: float) -> list[tuple[float, Line]]:
+    """Moves names apart that would cover each other, upwards from the lowest one."""
     placed: list[tuple[float, Line]] = []
-    for y, line in sorted(ends, key=lambda end: end[0]):
-        placed.append((max(y, placed[-1][0] + gap) if placed else y, line))
+    for y, line in sorted(ends, key=lambda end: -end[0]):
+        placed.append((min(y, placed[-1][0] - gap) if placed else min(y, bottom - 4), line))
     return placed
 
 

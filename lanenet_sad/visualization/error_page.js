@@ -203,7 +203,7 @@
     const rows = labels.map(([slot, found, partner, iou]) => [
       slot ? `label, slot ${slot}` : "label",
       found ? "found" : "missed",
-      partner < 0 ? "-" : iou.toFixed(2),
+      partner < 0 ? "-" : iou.toFixed(3),
       partner < 0 ? "-" : predicted[partner][2].toFixed(2),
       found ? "good" : "warn",
     ]);

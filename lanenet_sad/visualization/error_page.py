@@ -13,6 +13,7 @@ from lanenet_sad.visualization.error_pictures import BadFrame
 from lanenet_sad.visualization.error_sections import (
     iou_section,
     lane_number_section,
+    line_legend,
     row_section,
     score_section,
     worst_section,
@@ -93,7 +94,7 @@ page was made. <a href="frames.csv">frames.csv</a> has the counts of all frames.
 <label{hidden}>Category <select id="category"><option value="">all</option>{groups}</select></label>
 <p class="source" id="matches" role="status"></p><ol id="list"></ol></div>
 <div class="stage" id="stage" hidden><h3 id="frame-name"></h3><p id="frame-counts"></p>
-<div class="canvas" id="canvas"></div>
+<div class="canvas" id="canvas"></div>{line_legend()}
 <div class="tools"><button type="button" id="previous">Previous</button><button type="button" id="next">Next</button>
 <label><input type="checkbox" id="show-label" checked> labels</label>
 <label><input type="checkbox" id="show-prediction" checked> predictions</label></div>

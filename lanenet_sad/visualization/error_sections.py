@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from lanenet_sad.metrics.culane_score import FALSE_POSITIVES_ONLY
-from lanenet_sad.visualization.error_charts import Line, bar, coverage_chart, iou_chart, row_chart
+from lanenet_sad.visualization.error_charts import MIN_ROWS, Line, bar, coverage_chart, iou_chart, row_chart
 from lanenet_sad.visualization.error_pictures import (
     FALSE_POSITIVE,
     FOUND_LABEL,
@@ -40,7 +40,7 @@ def score_section(table: str, figures: dict[str, Any]) -> str:
     tiles = [
         ("", f"{totals['num_images']:,}", "images"),
         ("", f"{totals['num_labels']:,}", "label lanes"),
-        ("", f"{totals['num_predictions']:,}", "predicted lanes"),
+        ("", f"{totals['num_predictions']:,}", "predicted"),
         ("good", f"{totals['tp']:,}", "found (TP)"),
         ("bad", f"{totals['fp']:,}", "wrong (FP)"),
         ("warn", f"{totals['fn']:,}", "missed (FN)"),
@@ -63,7 +63,7 @@ def worst_section(worst: Sequence[BadFrame]) -> str:
     shown = "".join(f"<figure>{picture(frame)}<figcaption>{_caption(frame)}</figcaption></figure>" for frame in worst)
     return (
         '<section id="worst"><h2>Worst frames</h2><p>The frames with the most wrong and missed lanes; among equals, '
-        f'those that lose most IoU.</p>{_line_legend()}<div class="pictures">{shown}</div></section>'
+        f'those that lose most IoU.</p>{line_legend()}<div class="pictures">{shown}</div></section>'
     )
 
 
@@ -105,25 +105,23 @@ def row_section(figures: dict[str, Any]) -> str:
     height = rows["image_height"]
     unit = f"pixels of images scaled to {figures['canvas_width']} across" if figures["canvas_width"] else "pixels"
     bands = rows["bands"]
-    farthest = max(band["p90"] or 0.0 for band in bands) * 1.05
+    farthest = max([band["p90"] for band in bands if band["num_rows"] >= MIN_ROWS], default=1.0) * 1.05
     charts = (
         f"<figure><figcaption>Distance from the label, all lanes</figcaption>"
         f"{row_chart(bands, 'distance from the label by image row', height, farthest)}{_distance_legend()}</figure>"
         f"<figure><figcaption>What becomes of label lanes, row by row</figcaption>"
         f"{coverage_chart(bands, 'label rows found, too short, missed', height)}{_coverage_legend()}</figure>"
     )
-    slots = "".join(
-        f"<figure><figcaption>Slot {slot}: mean {each['all']['mean']:.1f}, bias {each['all']['bias']:+.1f}</figcaption>"
-        f"{row_chart(each['bands'], f'distance of slot {slot} by image row', height, farthest)}</figure>"
-        for slot, each in rows["slots"].items()
-    )
+    slots = "".join(_slot_chart(slot, each, height, farthest) for slot, each in rows["slots"].items())
     by_slot = f'<h3>By lane slot of the label</h3><div class="charts large">{slots}</div>' if slots else ""
-    heads = ["image rows", "mean", "median", "90 %", "bias", "rows", "found", "too short", "missed", "beyond the label"]
+    heads = ["image rows", "mean", "median", "90 %", "bias", "rows"]
+    heads += ["found, %", "too short, %", "missed, %", "beyond the label, %"]
     table = [_band_row(band, height) for band in reversed(bands) if band["num_rows"] or sum(band["rows"].values())]
     return (
         f"{head}<p>Along image rows, between a found lane and its label, in {unit}. Lanes that lie too far off are not "
-        f"found and so not measured here. Bias is positive where predictions lie right of their labels. The charts are "
-        f'laid out as the picture: the bottom is near the car.</p><div class="charts large">{charts}</div>{by_slot}'
+        "found and so not measured here. Bias is positive where predictions lie right of their labels. The charts are "
+        "laid out as the picture, with the bottom near the car; bands of rows with fewer than "
+        f'{MIN_ROWS} measurements are left out of them.</p><div class="charts large">{charts}</div>{by_slot}'
         f"<h3>From the bottom of the picture up</h3>{_table(heads, table)}{_ends(rows['ends'])}</section>"
     )
 
@@ -147,6 +145,16 @@ def lane_number_section(figures: dict[str, Any]) -> str:
     )
 
 
+def line_legend() -> str:
+    """What the lines in pictures mean."""
+    items = "".join(
+        f'<li><svg viewBox="0 0 54 18" aria-hidden="true"><polyline class="rim" points="5,9 49,9"/>'
+        f'<polyline class="{kind}" points="5,9 49,9"/></svg>{text}</li>'
+        for kind, text in _LINES.items()
+    )
+    return f'<ul class="legend">{items}</ul>'
+
+
 def _how_compared(figures: dict[str, Any]) -> str:
     drawn = f"drawn {figures['lane_width']} px wide"
     canvas = f" with every image scaled to a width of {figures['canvas_width']} px" if figures["canvas_width"] else ""
@@ -159,7 +167,7 @@ def _how_compared(figures: dict[str, Any]) -> str:
     return f"The counts and the rest of this page are of the lanes as the official score has paired them: {above}."
 
 
-_RATIOS = {"f1": "F1", "precision": "precision", "recall": "recall"}
+_RATIOS = {"precision": "precision", "recall": "recall", "f1": "F1"}  # the last one is drawn on top
 
 
 def _over_iou(summary: dict[str, Any], kind: str) -> list[tuple[float, float | None]]:
@@ -183,17 +191,22 @@ def _f1_by_iou(summary: dict[str, Any]) -> list[str]:
     return [_percent(each["f1"], digits=1) for each in summary["by_iou"]]
 
 
+def _slot_chart(slot: str, each: dict[str, Any], height: int | None, farthest: float) -> str:
+    figures, label = each["all"], f"distance of slot {slot} by image row"
+    caption = f"Slot {slot}: mean {_pixels(figures['mean'])}, bias {_signed(figures['bias'])}"
+    return f"<figure><figcaption>{caption}</figcaption>{row_chart(each['bands'], label, height, farthest)}</figure>"
+
+
 def _band_row(band: dict[str, Any], height: int | None) -> list[str]:
     low, high = band["to"], band["from"]
     place = f"{low * height:.0f} to {high * height:.0f}" if height else f"{100 * low:.0f} to {100 * high:.0f} % down"
     distances = [_pixels(band[key]) for key in ("mean", "median", "p90")]
-    bias = "-" if band["bias"] is None else f"{band['bias']:+.1f}"
     rows = band["rows"]
     label = rows["found"] + rows["too_short"] + rows["missed"]
     shares = [_percent(rows[key] / label if label else None, digits=1) for key in ("found", "too_short", "missed")]
     predicted = rows["found"] + rows["too_long"]
     beyond = _percent(rows["too_long"] / predicted if predicted else None, digits=1)
-    return [place, *distances, bias, f"{band['num_rows']:,}", *shares, beyond]
+    return [place, *distances, _signed(band["bias"]), f"{band['num_rows']:,}", *shares, beyond]
 
 
 def _ends(ends: dict[str, Any]) -> str:
@@ -206,12 +219,11 @@ def _ends(ends: dict[str, Any]) -> str:
         shares = [
             _percent(each[key] / total if total else None, digits=1) for key in ("too_short", "as_label", "too_long")
         ]
-        gap = "-" if each["mean_gap"] is None else f"{each['mean_gap']:+.1f}"
-        rows.append([name, *shares, gap, _pixels(each["mean_absolute_gap"])])
+        rows.append([name, *shares, _signed(each["mean_gap"]), _pixels(each["mean_absolute_gap"])])
     heads = ["end of the lane", "too short, %", "as the label, %", "too long, %", "mean gap", "mean |gap|"]
     return (
         f"<h3>Where found lanes end</h3><p>Too short: the prediction ends more than {100 * END_TOLERANCE:g} % of the "
-        "picture's height before its label does; too long: as much beyond it. The gap is counted in rows and positive "
+        "picture's height before its label does; too long: as much beyond it. The gap is in the same pixels, positive "
         f"where the prediction is short.</p>{_table(heads, rows)}"
     )
 
@@ -238,22 +250,13 @@ def _caption(frame: BadFrame) -> str:
     outcome, name = frame.outcome, frame.truth.name
     link = f"#frame={quote(name.encode('utf-8', 'surrogatepass'), safe='')}"
     category = f"{escape(frame.category)}: " if frame.category else ""
-    ious = ", ".join(f"{iou:.2f}" if p >= 0 else "-" for iou, p in zip(outcome.ious, outcome.partners, strict=True))
+    ious = ", ".join(f"{iou:.3f}" if p >= 0 else "-" for iou, p in zip(outcome.ious, outcome.partners, strict=True))
     of_labels = f"IoU of the label lanes: {ious}" if ious else "no label lane"
     return (
         f'<a href="{link}">{escape(name) or "(no name)"}</a><br>{category}<span class="counts">'
         f'<span class="bad">{outcome.fp} wrong</span>, <span class="warn">{outcome.fn} missed</span>, '
         f'<span class="good">{outcome.tp} found</span></span><br><small>{of_labels}</small>'
     )
-
-
-def _line_legend() -> str:
-    items = "".join(
-        f'<li><svg viewBox="0 0 54 18" aria-hidden="true"><polyline class="rim" points="5,9 49,9"/>'
-        f'<polyline class="{kind}" points="5,9 49,9"/></svg>{text}</li>'
-        for kind, text in _LINES.items()
-    )
-    return f'<ul class="legend">{items}</ul>'
 
 
 def _distance_legend() -> str:
@@ -277,6 +280,10 @@ def _percent(ratio: float | None, digits: int = 2) -> str:
 
 def _pixels(value: float | None) -> str:
     return "-" if value is None else f"{value:.1f}"
+
+
+def _signed(value: float | None) -> str:
+    return "-" if value is None else f"{round(value, 1) + 0.0:+.1f}"  # + 0.0: no minus before a zero
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
