@@ -94,14 +94,12 @@
   }
 
   // One frame
-  function select(number, keepAddress) {
+  function select(number) {
     current = number;
-    if (!keepAddress) {
-      try {
-        history.replaceState(null, "", `#frame=${encodeURIComponent(index[number][NAME])}`);
-      } catch (error) {
-        // the address of the page stays as it is, for a name that no address can hold
-      }
+    try {
+      history.replaceState(null, "", `#frame=${encodeURIComponent(index[number][NAME])}`);
+    } catch (error) {
+      // the address of the page stays as it is, for a name that no address can hold
     }
     mark();
     const chunk = Math.floor(number / about.chunk_frames);
@@ -159,7 +157,7 @@
       const [across, down] = [image.naturalWidth, image.naturalHeight];
       if (!image.isConnected || (across === width && down === height)) return;
       if (across === height && down === width) {
-        say("The browser has turned this picture as its EXIF orientation says; labels are in the pixels as stored.");
+        say("This picture is shown turned: browsers follow its EXIF orientation, labels are in the pixels as stored.");
       } else {
         fit(canvas, drawing, across, down);  // lanes are in pixels of the picture itself
       }
@@ -224,19 +222,21 @@
     );
   }
 
+  // #frame=NAME or, for links within the page, #number=PLACE IN THE LIST
   function followHash() {
-    if (!location.hash.startsWith("#frame=") || index.length === 0) return;
+    const [, kind, value] = /^#(frame|number)=(.*)$/.exec(location.hash) || [];
+    if (!kind || index.length === 0) return;
     let name = null;
     try {
-      name = decodeURIComponent(location.hash.slice("#frame=".length));
+      name = decodeURIComponent(value);
     } catch (error) {
       // no name of a frame
     }
-    const number = index.findIndex((row) => row[NAME] === name);
-    if (number < 0) {
+    const number = kind === "number" ? Number(value) : index.findIndex((row) => row[NAME] === name);
+    if (!(number in index)) {
       say("The address of this page names a frame that is not in this report.");
     } else {
-      select(number, true);
+      select(number);
       byId("frames").scrollIntoView();
     }
   }

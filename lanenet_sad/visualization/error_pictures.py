@@ -28,6 +28,7 @@ class BadFrame:
     """One frame with its lanes, of few points each.
 
     Attributes:
+        number: its place in the list, from 0.
         prediction: the lanes that were found.
         truth: the lanes of the label.
         outcome: which lanes belong together.
@@ -35,6 +36,7 @@ class BadFrame:
         image_path: of its picture, which need not be there.
     """
 
+    number: int
     prediction: LanePrediction
     truth: LanePrediction
     outcome: FrameOutcome
@@ -51,16 +53,14 @@ class WorstFrames:
 
     def __init__(self, number: int) -> None:
         self.number = number
-        self._added = 0
         self._heap: list[tuple[tuple[int, float, int], BadFrame]] = []
 
     def add(self, frame: BadFrame) -> None:
         """Adds a frame, if it is bad enough."""
-        self._added += 1
         errors = frame.outcome.fp + frame.outcome.fn
         if errors == 0 or self.number == 0:
             return
-        item = ((errors, frame.outcome.iou_lost, -self._added), frame)  # no two frames have the same key
+        item = ((errors, frame.outcome.iou_lost, -frame.number), frame)  # no two frames have the same key
         if len(self._heap) < self.number:
             heapq.heappush(self._heap, item)
         else:

@@ -100,8 +100,8 @@ class ErrorReport:
         self._rows.add(found, label, outcome, width / truth.image_size[1] if width else 1.0)
         path = self._image_path(truth.name)
         found, label = thinned(found), thinned(label)
+        self._worst.add(BadFrame(self._frames.num_frames, found, label, outcome, category, path))
         self._frames.add(found, label, outcome, category, path)
-        self._worst.add(BadFrame(found, label, outcome, category, path))
 
     def write(self, score: Score, command: str | None = None) -> Path:
         """Writes the page, once, when all images are there.

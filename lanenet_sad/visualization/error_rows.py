@@ -49,7 +49,8 @@ class RowErrors:
         if len(self._heights) < 2:
             self._heights.add(height)
         num_rows = NUM_BANDS * _ROWS_IN_BAND
-        rows = np.asarray((np.arange(num_rows) + 0.5) * (height / num_rows), dtype=np.float64)
+        # Pixel 0 is where y is 0, so that the picture ends half a pixel above it.
+        rows = np.asarray((np.arange(num_rows) + 0.5) * (height / num_rows) - 0.5, dtype=np.float64)
         for lane, partner, found in zip(truth.lanes, outcome.partners, outcome.found, strict=True):
             label_x = _x_inside(lane, rows, width)  # (R,)
             label = np.isfinite(label_x)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 from typing import Any
-from urllib.parse import quote
 
 from lanenet_sad.metrics.culane_score import FALSE_POSITIVES_ONLY
 from lanenet_sad.visualization.error_charts import MIN_ROWS, Line, bar, coverage_chart, iou_chart, row_chart
@@ -248,12 +247,11 @@ def _unmarked(figures: dict[str, Any]) -> str:
 
 def _caption(frame: BadFrame) -> str:
     outcome, name = frame.outcome, frame.truth.name
-    link = f"#frame={quote(name.encode('utf-8', 'surrogatepass'), safe='')}"
     category = f"{escape(frame.category)}: " if frame.category else ""
     ious = ", ".join(f"{iou:.3f}" if p >= 0 else "-" for iou, p in zip(outcome.ious, outcome.partners, strict=True))
     of_labels = f"IoU of the label lanes: {ious}" if ious else "no label lane"
     return (
-        f'<a href="{link}">{escape(name) or "(no name)"}</a><br>{category}<span class="counts">'
+        f'<a href="#number={frame.number}">{escape(name) or "(no name)"}</a><br>{category}<span class="counts">'
         f'<span class="bad">{outcome.fp} wrong</span>, <span class="warn">{outcome.fn} missed</span>, '
         f'<span class="good">{outcome.tp} found</span></span><br><small>{of_labels}</small>'
     )
