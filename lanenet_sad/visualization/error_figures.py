@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.metrics.culane import LaneComparison
+from lanenet_sad.metrics.culane import MEAN_THRESHOLDS, LaneComparison
 from lanenet_sad.metrics.culane_score import CULaneCounts
-
-#: The thresholds over which mF1 is the mean.
-MEAN_F1_THRESHOLDS = tuple(percent / 100 for percent in range(50, 100, 5))
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class ErrorFigures:
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
-        self._thresholds = tuple(sorted({*MEAN_F1_THRESHOLDS, threshold}))
+        self._thresholds = tuple(sorted({*MEAN_THRESHOLDS, threshold}))
         # (T, 3) tp, fp, fn by category; None holds the images of no category.
         self._counts: dict[str | None, NDArray[np.int64]] = {}
         self._images: Counter[str | None] = Counter()
@@ -108,7 +105,7 @@ class ErrorFigures:
         """Counts and ratios at the threshold, at every threshold, and mF1."""
         by_iou = {t: CULaneCounts(*counts[i].tolist()) for i, t in enumerate(self._thresholds)}
         chosen = by_iou[self.threshold]
-        scores = [by_iou[t].f1 for t in MEAN_F1_THRESHOLDS]
+        scores = [by_iou[t].f1 for t in MEAN_THRESHOLDS]
         known = [score for score in scores if score is not None]
         return {
             "num_images": num_images,
