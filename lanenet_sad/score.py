@@ -12,6 +12,7 @@ from lanenet_sad.metrics.base import Score
 from lanenet_sad.metrics.matching import Matching
 from lanenet_sad.scoring.kinds import score_files
 from lanenet_sad.scoring.request import ScoreRequest
+from lanenet_sad.visualization.error_report import command_of
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ def score(
         num_workers: processes; default: as many as pay.
         progress: show progress.
     """
+    given = dict(locals())
     request = ScoreRequest(
         benchmark=benchmark,
         predictions=predictions,
@@ -88,7 +90,7 @@ def score(
         num_workers=num_workers,
         progress=progress,
     )
-    scored, report_path = score_files(request, report)
+    scored, report_path = score_files(request, report, command_of(score, given))
     print(scored.score)
     if scored.num_missing:
         warnings.warn(
@@ -102,4 +104,6 @@ def score(
         with replacing(json) as temporary:
             temporary.write_text(json_format.dumps(figures, indent=2) + "\n", encoding="utf-8")
         print(f"wrote {json}")
+    if report_path is not None:
+        print(f"wrote {report_path}")
     return Scoring(scored.score, json, report_path, scored.notes if strict else ())

@@ -81,6 +81,10 @@ class LaneDataset(ABC):
     def image_size(self, index: int) -> tuple[int, int]:
         """(height, width) of the original picture, from its header."""
 
+    def image_path(self, index: int) -> Path | None:
+        """The picture's file, which need not be there; None for a dataset without files."""
+        return None
+
     def truth(self, index: int) -> LanePrediction:
         """All labelled lanes, in pixels of the original picture, which is not decoded; see `label`.
 

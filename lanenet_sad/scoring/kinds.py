@@ -7,13 +7,16 @@ from pathlib import Path
 
 from lanenet_sad.metrics.tusimple import TuSimpleScore, score_tusimple_frames, tusimple_score
 from lanenet_sad.scoring.culane import score_culane
+from lanenet_sad.scoring.report import report_culane, report_tusimple
 from lanenet_sad.scoring.request import Scored, ScoreRequest
 
 _CULANE_OPTIONS = ("annotations", "lists", "iou", "lane_width", "image_size", "canvas_width")
 
 
-def score_files(request: ScoreRequest, report: Path | None) -> tuple[Scored, Path | None]:
-    """Scores the files of a request, and writes the page of the error analysis if asked for.
+def score_files(request: ScoreRequest, report: Path | None, command: str) -> tuple[Scored, Path | None]:
+    """Scores the files of a request, and writes the page of the error analysis into a folder, if one is given.
+
+    `command` is what led here, as one would type it, for that page.
 
     Raises:
         FileNotFoundError: a file or folder is missing.
@@ -22,6 +25,10 @@ def score_files(request: ScoreRequest, report: Path | None) -> tuple[Scored, Pat
     kinds = {"culane": score_culane, "tusimple": score_tusimple}
     if request.benchmark not in kinds:
         raise ValueError(f"Benchmark {request.benchmark!r}: there is none of that name; there are {', '.join(kinds)}.")
+    if report is not None and request.benchmark == "culane":
+        return report_culane(request, report, command)
+    if report is not None and request.benchmark == "tusimple" and request.labels is not None:
+        return report_tusimple(request, report, command, score_tusimple)
     return kinds[request.benchmark](request), None
 
 
