@@ -8,10 +8,16 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.bdd100k import BDD100K, TEST_LINE_WIDTH
 from lanenet_sad.datasets.culane import CULane
+from lanenet_sad.datasets.curvelanes import CurveLanes
+from lanenet_sad.datasets.llamas import IMAGE_FILES, LLAMAS
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
-from lanenet_sad.lanes.files import lines_path, read_culane_list, write_culane_lines
+from lanenet_sad.lanes.bdd100k_files import write_lane_png
+from lanenet_sad.lanes.curvelanes_files import curvelanes_label_path, write_curvelanes
+from lanenet_sad.lanes.files import lines_path, read_culane_list, relative_name, write_culane_lines
 from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.llamas_files import LLAMAS_SIZE
 from lanenet_sad.lanes.tusimple_files import write_tusimple
 from lanenet_sad.metrics.base import LaneMetric
 from lanenet_sad.metrics.culane import CULaneMetric
@@ -127,9 +133,99 @@ class TuSimpleBenchmark(Benchmark):
         return [path]
 
 
+@final
+class BDD100KBenchmark(Benchmark):
+    """BDD100K's layout: `images/100k/<split>/`, one label file per split; the protocol of ENet-SAD."""
+
+    name = "bdd100k"
+    num_lanes = 8
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, val. Papers are scored on val, as the labels of test are not public."""
+        return BDD100K(root, split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 30 px wide at 1640 px."""
+        return CULaneMetric(canvas_size=BDD100K.usual_size, lane_width=23, canvas_width=canvas_width)
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One binary PNG per image, as wide as the labels that are scored: 2 px."""
+        paths = []
+        for prediction in predictions:
+            path = directory / f"{Path(relative_name(prediction.name)).stem}.png"
+            write_lane_png(path, prediction.lanes, prediction.image_size, line_width=TEST_LINE_WIDTH)
+            paths.append(path)
+        return paths
+
+
+@final
+class LLAMASBenchmark(Benchmark):
+    """LLAMAS' layout: `labels/<split>/<sequence>/*.json`, pictures in `color_images/` likewise."""
+
+    name = "llamas"
+    num_lanes = 4
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, valid (or val); the labels of test are not public."""
+        return LLAMAS(root, "valid" if split == "val" else split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 30 px wide."""
+        return CULaneMetric(canvas_size=LLAMAS_SIZE, canvas_width=canvas_width)
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One `<sequence>/<stamp>.lines.txt` per image, under the name of its label as the official script wants."""
+        paths = []
+        for prediction in predictions:
+            name = prediction.name
+            for _, ending in IMAGE_FILES.values():
+                name = name.removesuffix(ending)
+            path = directory / f"{relative_name(name)}.lines.txt"
+            write_culane_lines(path, prediction.lanes)
+            paths.append(path)
+        return paths
+
+
+@final
+class CurveLanesBenchmark(Benchmark):
+    """CurveLanes' layout: `<split>/<split>.txt`, `<split>/images/`, `<split>/labels/`."""
+
+    name = "curvelanes"
+    num_lanes = 10
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, valid (or val); the labels of test are not public."""
+        return CurveLanes(root, "valid" if split == "val" else split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 5 px wide on a canvas of 224 px, to which every image is scaled."""
+        return CULaneMetric(lane_width=5, canvas_width=canvas_width or 224)
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One `labels/*.lines.json` per image, named and laid out as the labels of a split."""
+        paths = []
+        for prediction in predictions:
+            path = curvelanes_label_path(directory, prediction.name)
+            write_curvelanes(path, prediction.lanes)
+            paths.append(path)
+        return paths
+
+
+_KINDS: tuple[type[Benchmark], ...] = (
+    CULaneBenchmark,
+    TuSimpleBenchmark,
+    BDD100KBenchmark,
+    LLAMASBenchmark,
+    CurveLanesBenchmark,
+)
+
+
 def find_benchmark(name: str) -> Benchmark:
     """The benchmark of that name; ValueError names those that there are."""
-    known: dict[str, Benchmark] = {one.name: one for one in (CULaneBenchmark(), TuSimpleBenchmark())}
+    known: dict[str, Benchmark] = {kind.name: kind() for kind in _KINDS}
     if name not in known:
         raise ValueError(f"Benchmark {name!r}: there is none of that name; there are {', '.join(known)}.")
     return known[name]

@@ -78,7 +78,7 @@ def evaluate(
     """Score a network on a benchmark's split; prints the official table, writes JSON and prediction files.
 
     Args:
-        benchmark: culane or tusimple.
+        benchmark: culane, tusimple, bdd100k, llamas or curvelanes.
         root: the benchmark's folder.
         out: folder for `score.json` and `predictions/`.
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
