@@ -17,9 +17,9 @@ from lanenet_sad.lanes.lane import Points
 WIDEST_ALONG = 0.4
 WIDEST_ACROSS = 0.15
 HORIZON = 0.45
-"""Share of the image height above which no road is expected."""
-NARROWEST = 1 / 120
-"""Gap that edges may always have, as a share of the image height; 6 px of 720."""
+"""Where the horizon is taken to be, as a share of the image height, unless lines reach above it."""
+NARROWEST = 1 / 90
+"""Gap that edges may always have, as a share of the image height; 8 px of 720."""
 
 _LEAST_OVERLAP = 0.6
 _FLAT = 1 / 60
@@ -44,11 +44,12 @@ def centre_lines(edges: Sequence[Points], image_height: int, groups: Sequence[Ha
     Returns:
         Each (M, 2), near to far, in the order of `edges`; a pair stands where its first edge stood.
     """
+    horizon = min([HORIZON * image_height, *(edge[:, 1].min() for edge in edges if len(edge))])
     gaps = {}
     for one in range(len(edges)):
         for other in range(one + 1, len(edges)):
             if groups is None or groups[one] == groups[other]:
-                gap = _relative_gap(edges[one], edges[other], image_height)
+                gap = _relative_gap(edges[one], edges[other], image_height, max(0.0, horizon))
                 if gap is not None:
                     gaps[one, other] = gap
     partner = dict(_pairs(gaps))
@@ -60,7 +61,8 @@ def centre_lines(edges: Sequence[Points], image_height: int, groups: Sequence[Ha
     ]
 
 
-def _relative_gap(one: Points, other: Points, image_height: int) -> float | None:
+@np.errstate(all="ignore")  # lines of absurd coordinates are no stripe
+def _relative_gap(one: Points, other: Points, image_height: int, horizon: float) -> float | None:
     """Mean gap between two lines, in widths of the widest paint at their place; None if they are not one stripe."""
     if len(one) < 2 or len(other) < 2:
         return None
@@ -74,7 +76,7 @@ def _relative_gap(one: Points, other: Points, image_height: int) -> float | None
     steps = np.linspace(low, high, 16)
     first, second = sample_at_rows(one, steps), sample_at_rows(other, steps)
     rows = (first + second) / 2 if flat else steps
-    widest = (WIDEST_ACROSS if flat else WIDEST_ALONG) * (rows - HORIZON * image_height)
+    widest = (WIDEST_ACROSS if flat else WIDEST_ALONG) * (rows - horizon)
     allowed = np.maximum(widest, NARROWEST * image_height)
     shares: NDArray[np.float64] = (second - first) / allowed
     shares *= np.sign(np.median(shares)) or 1.0
