@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from factories import make_picture, make_straight_lane, write_picture
 
-BDD100K_SIZE = (72, 128)
+BDD100K_SIZE = (720, 1280)
 LLAMAS_SIZE = (717, 1276)
 
 
@@ -30,9 +30,9 @@ def write_bdd100k_root(root: Path, *, split: str = "train", num_images: int = 3,
     for number in range(num_images):
         name = f"{number:08x}-0000.jpg"
         write_picture(root / "images/100k" / split / name, make_picture(BDD100K_SIZE, seed=number))
-        labels = [bdd100k_label(edge) for x in (0.25, 0.75) for edge in make_edges(x * width, BDD100K_SIZE, 6)]
+        labels = [bdd100k_label(edge) for x in (0.25, 0.75) for edge in make_edges(x * width, BDD100K_SIZE, 40)]
         labels.append(bdd100k_label(make_straight_lane(1.3 * width, BDD100K_SIZE).points, "road curb"))
-        across = np.array([[20.0, 60.0], [100.0, 60.5]])
+        across = np.array([[200.0, 600.0], [1000.0, 605.0]])
         labels.append(bdd100k_label(across, laneDirection="vertical"))
         if form == 2018:
             labels = [{**one, "attributes": {**one["attributes"], "laneTypes": one["category"]}} for one in labels]
