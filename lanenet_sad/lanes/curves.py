@@ -34,6 +34,36 @@ def natural_spline(points: ArrayLike, samples_per_span: int = 50) -> Points:
         return _natural_spline(np.asarray(points, dtype=np.float64).reshape(-1, 2), samples_per_span)
 
 
+def natural_spline_by_length(points: ArrayLike, step: float = 1.0) -> Points:
+    """The natural cubic spline of `natural_spline` in double precision, sampled at equal steps of its parameter.
+
+    The samples of a span between two points start anew at its first one; the last point closes the curve. So the
+    CurveLanes metric draws lanes (VEGA's `lane_metric.py`). Consecutive equal points count once.
+
+    Args:
+        points: (N, 2) finite.
+        step: of the parameter, the chord length; `chord length / step` samples have to fit into memory.
+
+    Returns:
+        (M, 2); for N < 2 the points themselves.
+    """
+    knots = np.asarray(points, dtype=np.float64).reshape(-1, 2)
+    knots = knots[unrepeated(knots)]
+    if len(knots) < 2:
+        return knots
+    chords = np.diff(knots, axis=0)
+    h = np.sqrt((chords * chords).sum(axis=1))[:, None]  # (N-1, 1)
+    slopes = chords / h
+    curvature = _second_derivatives(h[:, 0], slopes)
+    linear = slopes - (2 * h * curvature[:-1] + h * curvature[1:]) / 6
+    cubic = np.diff(curvature, axis=0) / (6 * h)
+    counts = np.ceil(h[:, 0] / step).astype(np.int64)
+    span = np.repeat(np.arange(len(h)), counts)  # (M-1,)
+    t = (step * (np.arange(len(span)) - np.repeat(np.cumsum(counts) - counts, counts)))[:, None]
+    curve = knots[span] + linear[span] * t + curvature[span] / 2 * t * t + cubic[span] * t * t * t
+    return np.concatenate([curve, knots[-1:]])
+
+
 def sample_at_rows(points: ArrayLike, rows: ArrayLike) -> FloatArray:
     """Where a polyline crosses image rows.
 
