@@ -64,7 +64,8 @@ def parse_llamas_label(text: str) -> FloatArray:
     markers start within less than 20 rows of one another, and lanes of a single marker, are left out, and the names of
     the others close the gaps. The nearest marker is drawn out to the border of the picture; in each row the rounded x
     of all markers are averaged, and between markers x runs in a straight line. (The official names speak of splines;
-    the official code draws none.) No figure of the official script was at hand to compare with.
+    the official code draws none.) On made-up labels it equals the official functions to the last bit, on which the
+    truncation to whole pixels in the official score depends; no official label or figure was at hand to compare with.
 
     Markers outside the picture, on which the official script stops, are an error here as well. It also stops where all
     markers of a lane are upright or level, so that none can be drawn out; here that lane stays as it is.

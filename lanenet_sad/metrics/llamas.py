@@ -143,8 +143,8 @@ def score_llamas_files(
         labels: folder of the data set's label files with markers (`labels/valid`), each `<recording>/<frame>.json`; or
             one JSON file with x at the 717 rows by name and lane, `{"<recording>/<frame>": {"l1": [...], ...}}`, -1
             where there is no lane. For the former see `lanes.llamas_markers.parse_llamas_label`.
-        predictions: folder of the prediction files.
-        names: of the images as `<recording>/<frame>`, with or without suffix; default: all that have labels.
+        predictions: folder of the prediction files; `<frame>_color_rect.lines.txt`, as the picture, is found too.
+        names: of the images as `<recording>/<frame>`, or of their files; default: all that have labels.
         iou_thresholds: at which pairs count.
         lane_width: of the drawn lanes, in pixels.
         allow_missing: a prediction file that is not there counts as an image without lanes.

@@ -16,7 +16,8 @@ from lanenet_sad.metrics.file_pairs import names_below, pair_files, stem_of
 
 FloatArray = NDArray[np.float64]
 
-_SUFFIXES = (".lines.txt", ".lines.json", ".json")
+_PICTURES = ("_color_rect", "_gray_rect")
+_SUFFIXES = (*(f"{kind}.png" for kind in _PICTURES), ".lines.txt", ".json")
 
 
 def pair_llamas_files(
@@ -29,7 +30,9 @@ def pair_llamas_files(
         "LLAMAS",
         chosen,
         lambda name: labels if table is not None else labels / f"{name}.json",
-        lambda name: (predictions / f"{_base(name)}.lines.txt", predictions / f"{name}.lines.txt"),
+        lambda name: [
+            predictions / f"{stem}{kind}.lines.txt" for stem in (_base(name), name) for kind in ("", *_PICTURES)
+        ],
         predictions=predictions,
         allow_missing=allow_missing,
     )

@@ -194,8 +194,10 @@ def test_markers_and_rows_of_one_label_score_alike(tmp_path: Path) -> None:
     assert scores[0] == scores[1]
     assert scores[0].totals[0.5].tp == 1
     assert score_llamas_files(tmp_path / "labels", tmp_path / "predictions").totals == scores[0].totals
-    named = score_llamas_files(table, tmp_path / "predictions", names=[f"{IMAGE}.json"])
-    assert named == scores[0]
+    written = tmp_path / "predictions" / f"{IMAGE}.lines.txt"
+    for names in ([IMAGE], [f"{IMAGE}.json"], [f"{IMAGE}_color_rect.png"]):
+        assert score_llamas_files(table, tmp_path / "predictions", names=names) == scores[0]
+        written = written.rename(written.with_name("1.2_3_color_rect.lines.txt"))
 
 
 def test_missing_files_are_named_and_counted(tmp_path: Path) -> None:
