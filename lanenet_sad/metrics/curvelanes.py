@@ -8,7 +8,7 @@ from typing import final
 
 import numpy as np
 
-from lanenet_sad.lanes.curves import natural_spline_by_length, unrepeated
+from lanenet_sad.lanes.curves import natural_spline_by_length
 from lanenet_sad.lanes.images import image_size as size_of_image
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.raster import polyline_patch, whole_pixels
@@ -94,10 +94,9 @@ class CurveLanesMetric(LaneF1Metric):
         return [self._drawn(points) for points in lanes]
 
     def _drawn(self, points: Points) -> DrawnLane:
-        pixels = np.zeros((0, 2), dtype=np.int32)
-        if unrepeated(points)[1:].any():
-            pixels = whole_pixels(np.trunc(natural_spline_by_length(points)))
-        return DrawnLane(polyline_patch(pixels, self.canvas_size, line_width=self.lane_width))
+        curve = natural_spline_by_length(points)
+        line = curve if len(curve) > 1 else curve[:0]  # a single point leaves no trace
+        return DrawnLane(polyline_patch(whole_pixels(np.trunc(line)), self.canvas_size, line_width=self.lane_width))
 
     def _settings(self) -> tuple[object, ...]:
         return *super()._settings(), self.canvas_size

@@ -97,6 +97,7 @@ def test_spline_samples_start_anew_in_every_span() -> None:
     samples = natural_spline_by_length([[0.0, 0.0], [2.5, 0.0], [2.5, 0.0], [4.0, 0.0]])
     np.testing.assert_allclose(samples[:, 0], [0, 1, 2, 2.5, 3.5, 4], atol=1e-12)
     assert natural_spline_by_length([[3.0, 4.0]] * 2).tolist() == [[3.0, 4.0]]
+    assert natural_spline_by_length([[0.0, 0.0], [0.0, 5e-244], [0.0, 9e-244]]).tolist() == [[0.0, 0.0]]
 
 
 def test_perfect_prediction_finds_all() -> None:
