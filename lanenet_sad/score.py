@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,9 +92,7 @@ def score(
     scored, report_path = score_files(request, report, command_of(score, given))
     print(scored.score)
     if scored.num_missing:
-        warnings.warn(
-            f"{scored.num_missing} pictures without a file were counted as pictures without lanes.", stacklevel=2
-        )
+        print(f"note: {scored.num_missing} pictures without a file were counted as pictures without lanes.")
     if not strict:
         for note in scored.notes:
             print(f"note: {note}")

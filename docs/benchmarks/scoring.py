@@ -1,16 +1,17 @@
 """How long the official scores take, beside any other program that computes them.
 
 Usage:
-    python docs/benchmarks/scoring.py culane --num-images 2000 \\
-        --reference "evaluate -a {annotations} -d {predictions} -i {annotations} -l {list} -w 30 -t 0.5 -c 1640 -r 590"
+    python docs/benchmarks/scoring.py culane --num-images 2000 --reference "EVALUATE -a {annotations} -d {predictions}
+        -i {annotations} -l {list} -w 30 -t 0.5 -c 1640 -r 590"
     python docs/benchmarks/scoring.py tusimple --num-images 2782 --reference "python lane.py {predictions} {labels}"
     python docs/benchmarks/scoring.py culane --num-images 20000 --workers 1 2
 
 Labels and predictions are made up, in CULane's proportions: up to four lanes a picture with a point every 10 rows, most
 predictions near a label, some beside it, some missing. What is timed are whole processes, from the start of the
-interpreter to its end, with files in the system's cache. The programs take turns, in an order that turns with each round;
-the ratio is the median over the rounds. Processor time (user and system, children included) is counted beside the clock.
-Counts are compared where the other program prints `tp: 1 fp: 2 fn: 3`, or figures where it prints TuSimple's JSON.
+interpreter to its end, with files in the system's cache. The programs take turns, in an order that turns with each
+round; the ratio is the median over the rounds. Processor time (user and system, children included) is counted beside
+the clock. Counts are compared where the other program prints `tp: 1 fp: 2 fn: 3`, or figures where it prints
+TuSimple's JSON.
 
 Prints a Markdown table and writes all numbers as JSON.
 """

@@ -200,9 +200,9 @@ def _compare(batch: LaneBatch, metric: CULaneMetric, sizes: NDArray[np.int64] | 
     if scales is not None:
         batch = batch._replace(points=_scaled(batch, scales))
     if compiled and not _too_wide(metric):
-        from lanenet_sad.metrics import culane_kernels
+        from lanenet_sad.metrics import culane_kernels, lane_bits
 
-        pen = culane_kernels.make_pen(metric.lane_width)
+        pen = lane_bits.make_pen(metric.lane_width)
         flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, pen))
         left = flat.partners == culane_kernels.NOT_COMPARED
     else:
@@ -255,7 +255,7 @@ def _images(batch: LaneBatch, flat: _Flat) -> list[LaneComparison]:
 
 def _too_wide(metric: CULaneMetric) -> bool:
     """Whether the compiled comparison has no way to draw lanes of that width."""
-    from lanenet_sad.metrics.culane_kernels import WIDEST
+    from lanenet_sad.metrics.lane_bits import WIDEST
 
     return not _NARROWEST <= metric.lane_width <= WIDEST
 
