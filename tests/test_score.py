@@ -68,10 +68,10 @@ def test_lists_may_be_a_file_files_or_a_folder(tmp_path):
 
 def test_optimal_matching_takes_the_best_pairs(tmp_path):
     root = make_root(tmp_path)
-    near = "100 580 300 300 390 210 400 200\n100 580 300 300 390 210 401 200\n"  # IoUs within the official tool's tolerance
+    near = "100 580 300 300 400 200\n100 580 300 300 401 200\n"  # IoUs within the official tool's tolerance
     (root / "labels/a/1.lines.txt").write_text(near)
-    (root / "found/a/1.lines.txt").write_text("".join(reversed(near.splitlines(keepends=True))))
-    official, optimal = (run(root, iou=[0.999], matching=matching).score for matching in ("official", "optimal"))
+    (root / "found/a/1.lines.txt").write_text(near)
+    official, optimal = (run(root, iou=[0.999], lane_width=200, matching=matching).score for matching in ("official", "optimal"))
     assert (official.totals[0.999].tp, optimal.totals[0.999].tp) == (1, 3)
 
 
