@@ -11,7 +11,6 @@ from lanenet_sad.metrics.base import Score
 from lanenet_sad.metrics.matching import Matching
 from lanenet_sad.scoring.kinds import score_files
 from lanenet_sad.scoring.request import ScoreRequest
-from lanenet_sad.visualization.error_report import command_of
 
 
 @dataclass(frozen=True)
@@ -89,7 +88,13 @@ def score(
         num_workers=num_workers,
         progress=progress,
     )
-    scored, report_path = score_files(request, report, command_of(score, given))
+
+    def command() -> str:
+        from lanenet_sad.visualization.error_report import command_of
+
+        return command_of(score, given)
+
+    scored, report_path = score_files(request, report, command)
     print(scored.score)
     if scored.num_missing:
         print(f"note: {scored.num_missing} pictures without a file were counted as pictures without lanes.")

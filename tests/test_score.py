@@ -71,7 +71,9 @@ def test_optimal_matching_takes_the_best_pairs(tmp_path):
     near = "100 580 300 300 400 200\n100 580 300 300 401 200\n"  # IoUs within the official tool's tolerance
     (root / "labels/a/1.lines.txt").write_text(near)
     (root / "found/a/1.lines.txt").write_text(near)
-    official, optimal = (run(root, iou=[0.999], lane_width=200, matching=matching).score for matching in ("official", "optimal"))
+    official, optimal = (
+        run(root, iou=[0.999], lane_width=200, matching=matching).score for matching in ("official", "optimal")
+    )
     assert (official.totals[0.999].tp, optimal.totals[0.999].tp) == (1, 3)
 
 

@@ -208,7 +208,7 @@ def figures_in(text: str) -> str:
         return "tp {} fp {} fn {}".format(*counts[-1])
     if counts := re.findall(r"^total +(\d+) +(\d+) +(\d+)", text, re.MULTILINE):
         return "tp {} fp {} fn {}".format(*counts[0])
-    if rates := re.findall(r"\"value\": ([\d.]+)", text):
+    if rates := re.findall(r"\"value\": ?([\d.]+)", text):
         return " ".join(f"{float(rate):.4f}" for rate in rates)
     if rates := re.findall(r"^ +([\d.-]+) +([\d.-]+) +([\d.-]+)$", text, re.MULTILINE):
         return " ".join(f"{float(rate):.4f}" for rate in rates[-1])
