@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lanenet_sad.lanes.files import read_culane_lines
 from lanenet_sad.lanes.lane import Lane, LanePrediction
@@ -117,6 +119,16 @@ def test_numbers_are_read_as_one_file_at_a_time(tmp_path: Path, text: str) -> No
     batch = read_lane_files(tmp_path, tmp_path, ["1.jpg"]).batch
     expected = [lane.points.tolist() for lane in read_culane_lines(tmp_path / "1.lines.txt")]
     assert [lane.tolist() for lane in batch.lanes(0, LABELS)] == expected
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.one_of(st.binary(max_size=120), st.text("0123456789.-+eEnaif_ \t\r\n", max_size=60).map(str.encode)))
+def test_any_bytes_are_read_as_one_file_at_a_time(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "1.lines.txt").write_bytes(data)
+    read = read_lane_files(tmp_path, tmp_path, ["1.jpg"])
+    expected = [lane.points.tolist() for lane in read_culane_lines(tmp_path / "1.lines.txt")]
+    assert [lane.tolist() for lane in read.batch.lanes(0, LABELS)] == expected
+    assert all(isinstance(sentence, str) for sentence in read.oddities.sentences())
 
 
 def write_files(root: Path, number: int) -> list[str]:
