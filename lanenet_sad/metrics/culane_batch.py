@@ -131,7 +131,7 @@ def score_culane_lists(
     for folder, what in ((annotations, "labels"), (predictions, "predictions")):
         if not folder.is_dir():
             raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
-    compiled = sum(map(len, lists.values())) >= _WORTH_COMPILING and not _too_wide(metric)
+    compiled = pays_to_compile(metric, sum(map(len, lists.values())))
     if compiled:
         compile_comparison(metric)  # before processes are forked, which then have it
     tasks = [
@@ -165,6 +165,11 @@ def score_culane_files(
         for names_without, more in zip(missing, part.missing, strict=True):
             names_without += more
     return missing
+
+
+def pays_to_compile(metric: CULaneMetric, num_images: int) -> bool:
+    """Whether so many images are compared by the compiled comparison."""
+    return num_images >= _WORTH_COMPILING and not _too_wide(metric)
 
 
 def compile_comparison(metric: CULaneMetric) -> None:

@@ -7,12 +7,18 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.inference.progress import waiting, with_progress
 from lanenet_sad.lanes.files import lines_path, read_culane_list, relative_name
 from lanenet_sad.lanes.images import image_size
 from lanenet_sad.lanes.lane import Lane, LanePrediction
 from lanenet_sad.metrics.culane import CULANE_CANVAS, CULaneMetric
-from lanenet_sad.metrics.culane_batch import MissingFiles, ScoredImages, score_culane_lists
+from lanenet_sad.metrics.culane_batch import (
+    MissingFiles,
+    ScoredImages,
+    compile_comparison,
+    pays_to_compile,
+    score_culane_lists,
+)
 from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities
 from lanenet_sad.metrics.culane_score import CULaneScore
 from lanenet_sad.scoring.pages import image_below
@@ -48,6 +54,9 @@ def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | No
     sizes = _image_sizes(request, metric, names)
     if not request.allow_missing:
         _refuse_wrong_folders(annotations, request.predictions, names)
+    if pays_to_compile(metric, len(names)):
+        with waiting("making the comparison ready (seconds, once on a machine)", enabled=request.progress):
+            compile_comparison(metric)
     parts = score_culane_lists(
         annotations,
         request.predictions,
@@ -156,8 +165,8 @@ def _image_sizes(
         return {name: image_size(root / relative_name(name)) for name in shown}
     other: dict[str, tuple[int, int]] = {}
     for name in names[:: max(1, len(names) // _NUM_SAMPLED)]:
-        path = root / relative_name(name)
-        if path.is_file() and (size := image_size(path)) != metric.canvas_size:
+        size = _size_if_any(root / relative_name(name))
+        if size is not None and size != metric.canvas_size:
             other[name] = size
     if other:
         first, size = next(iter(other.items()))
@@ -168,6 +177,14 @@ def _image_sizes(
             "to scale each picture's lanes to that width."
         )
     return None
+
+
+def _size_if_any(path: Path) -> tuple[int, int] | None:
+    """Of a picture that is there and whole; scores of files do without pictures."""
+    try:
+        return image_size(path)
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _gather(
