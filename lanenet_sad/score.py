@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +11,6 @@ from lanenet_sad.metrics.base import Score
 from lanenet_sad.metrics.matching import Matching
 from lanenet_sad.scoring.kinds import score_files
 from lanenet_sad.scoring.request import ScoreRequest
-from lanenet_sad.visualization.error_report import command_of
 
 
 @dataclass(frozen=True)
@@ -90,12 +88,16 @@ def score(
         num_workers=num_workers,
         progress=progress,
     )
-    scored, report_path = score_files(request, report, command_of(score, given))
+
+    def command() -> str:
+        from lanenet_sad.visualization.error_report import command_of
+
+        return command_of(score, given)
+
+    scored, report_path = score_files(request, report, command)
     print(scored.score)
     if scored.num_missing:
-        warnings.warn(
-            f"{scored.num_missing} pictures without a file were counted as pictures without lanes.", stacklevel=2
-        )
+        print(f"note: {scored.num_missing} pictures without a file were counted as pictures without lanes.")
     if not strict:
         for note in scored.notes:
             print(f"note: {note}")

@@ -131,7 +131,7 @@ def score_culane_lists(
     for folder, what in ((annotations, "labels"), (predictions, "predictions")):
         if not folder.is_dir():
             raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
-    compiled = sum(map(len, lists.values())) >= _WORTH_COMPILING and not _too_wide(metric)
+    compiled = pays_to_compile(metric, sum(map(len, lists.values())))
     if compiled:
         compile_comparison(metric)  # before processes are forked, which then have it
     tasks = [
@@ -167,6 +167,11 @@ def score_culane_files(
     return missing
 
 
+def pays_to_compile(metric: CULaneMetric, num_images: int) -> bool:
+    """Whether so many images are compared by the compiled comparison."""
+    return num_images >= _WORTH_COMPILING and not _too_wide(metric)
+
+
 def compile_comparison(metric: CULaneMetric) -> None:
     """Has the compiled comparison made, or read from where an earlier process kept it."""
     lane = np.array([[1.0, 9.0], [3.0, 4.0], [5.0, 1.0]])
@@ -200,9 +205,9 @@ def _compare(batch: LaneBatch, metric: CULaneMetric, sizes: NDArray[np.int64] | 
     if scales is not None:
         batch = batch._replace(points=_scaled(batch, scales))
     if compiled and not _too_wide(metric):
-        from lanenet_sad.metrics import culane_kernels
+        from lanenet_sad.metrics import culane_kernels, lane_bits
 
-        pen = culane_kernels.make_pen(metric.lane_width)
+        pen = lane_bits.make_pen(metric.lane_width)
         flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, pen))
         left = flat.partners == culane_kernels.NOT_COMPARED
     else:
@@ -255,7 +260,7 @@ def _images(batch: LaneBatch, flat: _Flat) -> list[LaneComparison]:
 
 def _too_wide(metric: CULaneMetric) -> bool:
     """Whether the compiled comparison has no way to draw lanes of that width."""
-    from lanenet_sad.metrics.culane_kernels import WIDEST
+    from lanenet_sad.metrics.lane_bits import WIDEST
 
     return not _NARROWEST <= metric.lane_width <= WIDEST
 
