@@ -15,7 +15,7 @@ from lanenet_sad.lanes.raster import polyline_patch, whole_pixels
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.drawn_lanes import DrawnLane
 from lanenet_sad.metrics.file_pairs import names_below, pair_files, stem_of
-from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, assign
+from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look, assign
 from lanenet_sad.metrics.polyline_files import read_lines_json, read_polylines
 
 CURVELANES_CANVAS = (224, 224)
@@ -112,6 +112,7 @@ def score_curvelanes_files(
     iou_thresholds: Sequence[float] = (0.5,),
     lane_width: int = 5,
     allow_missing: bool = False,
+    look: Look | None = None,
 ) -> CurveLanesScore:
     """Scores lane files against the labels of CurveLanes; see `CurveLanesMetric` for the rules.
 
@@ -125,6 +126,7 @@ def score_curvelanes_files(
         iou_thresholds: at which pairs count.
         lane_width: of the drawn lanes, in pixels of the canvas.
         allow_missing: a prediction file that is not there counts as an image without lanes.
+        look: is shown every image.
 
     Raises:
         FileNotFoundError: a folder or files are missing; the message names the first ones.
@@ -149,8 +151,13 @@ def score_curvelanes_files(
         size = image_size if image_size is not None else _picture_size(images, name)
         truth = read_lines_json(label, "CurveLanes label")
         lanes = [] if path is None else _predicted(path)
-        sides = [LanePrediction(tuple(map(Lane, side)), size, name) for side in (lanes, truth)]
-        metric.count(name, metric.compare(*sides), missing=path is None)
+        found, label_lanes = (
+            LanePrediction(tuple(Lane(points) for points in side if len(points)), size, name) for side in (lanes, truth)
+        )
+        comparison = metric.compare(found, label_lanes)
+        metric.count(name, comparison, missing=path is None)
+        if look is not None:
+            look(found, label_lanes, comparison)
     return metric.compute()
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, NamedTuple, Self
+from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,9 @@ from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric, Score
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.culane_score import CULaneCounts
+
+#: Is shown the lanes of an image that count, predicted and labelled, and how they compare.
+Look: TypeAlias = Callable[[LanePrediction, LanePrediction, LaneComparison], None]
 
 
 class ImageCounts(NamedTuple):

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.lanes.curves import sample_at_rows, unrepeated
-from lanenet_sad.lanes.lane import LanePrediction, Points
+from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.llamas_markers import LLAMAS_SIZE
 from lanenet_sad.lanes.raster import polyline_patch, whole_pixels
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.drawn_lanes import DrawnLane
-from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, assign, turned
+from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look, assign, turned
 from lanenet_sad.metrics.llamas_files import pair_llamas_files
 from lanenet_sad.metrics.polyline_files import read_polylines
 
@@ -136,6 +136,7 @@ def score_llamas_files(
     iou_thresholds: Sequence[float] = (0.5,),
     lane_width: int = 30,
     allow_missing: bool = False,
+    look: Look | None = None,
 ) -> LLAMASScore:
     """Scores `<recording>/<frame>.lines.txt` files of lanes as `x y x y ...` by LLAMAS's CULane-style rules.
 
@@ -148,6 +149,7 @@ def score_llamas_files(
         iou_thresholds: at which pairs count.
         lane_width: of the drawn lanes, in pixels.
         allow_missing: a prediction file that is not there counts as an image without lanes.
+        look: is shown every image.
 
     Raises:
         FileNotFoundError: a folder or files are missing; the message names the first ones.
@@ -161,6 +163,11 @@ def score_llamas_files(
         except ValueError as error:
             raise ValueError(f"LLAMAS prediction {path}: {error}") from error
         metric.count(name, comparison, missing=path is None)
+        if look is not None:
+            labelled = [_label_points(x) for x in truth if (x >= 0).sum() > 1]
+            sides = ([points for points in lanes if len(points) > 1], labelled)
+            found, label = (LanePrediction(tuple(map(Lane, side)), LLAMAS_SIZE, name) for side in sides)
+            look(found, label, comparison)
     return metric.compute()
 
 

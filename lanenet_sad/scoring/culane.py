@@ -22,8 +22,10 @@ from lanenet_sad.metrics.culane_batch import (
 from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities
 from lanenet_sad.metrics.culane_score import CULaneScore
 from lanenet_sad.scoring.pages import image_below
-from lanenet_sad.scoring.request import Scored, ScoreRequest, refuse_missing
+from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, refuse_missing, warn_unused
 
+_LABELS = "the folder of the label files"
+_OPTIONS = {"lists", "iou", "lane_width", "image_size", "canvas_width", "matching", "images", "num_workers"}
 _NUM_SAMPLED = 200  # pictures whose size is looked at, where all should be of the official size
 _IMAGES_A_PROCESS = 2000  # that pay for another process
 
@@ -32,16 +34,15 @@ def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | No
     """Scores `*.lines.txt` files.
 
     Args:
-        request: with `annotations`; without lists, those of its `list/test_split/` or its `list/test.txt` count.
+        request: without lists, those of the labels' `list/test_split/` or their `list/test.txt` count.
         look: is called with every part of the lists, lanes included.
 
     Raises:
         FileNotFoundError: a folder, a list or, unless missing files are allowed, a file is missing.
         ValueError: a list is empty or broken, or pictures are of another size than the canvas.
     """
-    annotations = request.annotations
-    if annotations is None:
-        raise ValueError("score culane: expected --annotations, the folder of the label files.")
+    annotations = labels_of(request, _LABELS)
+    warn_unused(request, _OPTIONS)
     lists = read_lists(_lists(request, annotations))
     names = [name for part in lists.values() for name in part]
     metric = CULaneMetric(
@@ -79,7 +80,7 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     """Scores CULane files and writes the page, on which the same lanes are paired; see `score_files`."""
     from lanenet_sad.visualization.error_report import ErrorReport
 
-    images = request.images or request.annotations
+    images = request.images or labels_of(request, _LABELS)
     report = ErrorReport(
         directory,
         title="Errors on culane",
@@ -93,7 +94,6 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     def look(part: ScoredImages) -> None:
         assert part.batch is not None
         assert part.comparison is not None
-        assert images is not None
         for number, (name, comparison) in enumerate(zip(part.batch.names, part.comparison.images, strict=True)):
             size = image_size(images / relative_name(name)) if request.canvas_width else canvas
             prediction, truth = (_lanes(part.batch, number, side, size) for side in (PREDICTIONS, LABELS))
@@ -158,8 +158,7 @@ def _image_sizes(
     request: ScoreRequest, metric: CULaneMetric, names: Sequence[str]
 ) -> Mapping[str, tuple[int, int]] | None:
     """Sizes of all pictures where they are needed; else a look at some, where pictures are there."""
-    root = request.images or request.annotations
-    assert root is not None
+    root = request.images or labels_of(request, _LABELS)
     if metric.canvas_width is not None:
         shown = with_progress(names, description="reading sizes", total=len(names), enabled=request.progress)
         return {name: image_size(root / relative_name(name)) for name in shown}

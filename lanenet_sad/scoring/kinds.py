@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lanenet_sad.scoring.request import Scored, ScoreRequest
 
-#: Benchmark -> the module of this package that has its `score_files` and `report_files`.
-MODULES = {"culane": "culane", "tusimple": "tusimple"}
+#: Benchmarks; each is a module of this package that has `score_files` and `report_files`.
+MODULES = ("culane", "tusimple", "bdd100k", "llamas", "curvelanes")
 
 
 def score_files(request: ScoreRequest, report: Path | None, command: Callable[[], str]) -> tuple[Scored, Path | None]:
@@ -28,7 +28,7 @@ def score_files(request: ScoreRequest, report: Path | None, command: Callable[[]
         raise ValueError(
             f"Benchmark {request.benchmark!r}: there is none of that name; there are {', '.join(MODULES)}."
         )
-    module = import_module(f"lanenet_sad.scoring.{MODULES[request.benchmark]}")
+    module = import_module(f"lanenet_sad.scoring.{request.benchmark}")
     if report is None:
         scored: Scored = module.score_files(request)
         return scored, None

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.tusimple import score_tusimple_frames, tusimple_score
-from lanenet_sad.scoring.request import Scored, ScoreRequest
+from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, warn_unused
 
-_WITHOUT_EFFECT = ("annotations", "lists", "iou", "lane_width", "image_size", "canvas_width", "num_workers")
+_LABELS = "the file of the labels, such as test_label.json"
 
 
 def score_files(request: ScoreRequest) -> Scored:
     """Scores a JSON-lines file of predictions against one of labels, as the official script does."""
-    labels = _labels(request)
-    for name in _WITHOUT_EFFECT:
-        if getattr(request, name) is not None:
-            warnings.warn(f"--{name.replace('_', '-')} has no effect on TuSimple's score.", stacklevel=3)
+    labels = labels_of(request, _LABELS)
+    warn_unused(request, {"matching", "images"})
     frames = score_tusimple_frames(
         labels, request.predictions, allow_missing=request.allow_missing, matching=request.matching
     )
@@ -34,7 +31,7 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     from lanenet_sad.scoring.pages import image_below
     from lanenet_sad.visualization.error_report import ErrorReport
 
-    labels = _labels(request)
+    labels = labels_of(request, _LABELS)
     images = request.images or labels.parent
     report = ErrorReport(directory, title="Errors on tusimple", image_path=image_below(images))
     scored = score_files(request)
@@ -47,9 +44,3 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     for truth in missing.values():
         report.add(LanePrediction((), truth.image_size, truth.name), truth)
     return scored, report.write(scored.score, command)
-
-
-def _labels(request: ScoreRequest) -> Path:
-    if request.labels is None:
-        raise ValueError("score tusimple: expected --labels, the file of the labels, such as test_label.json.")
-    return request.labels
