@@ -133,7 +133,7 @@ def score_culane_lists(
             raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
     compiled = pays_to_compile(metric, sum(map(len, lists.values())))
     if compiled:
-        compile_comparison(metric)  # before processes are forked, which then have it
+        compile_comparison(metric)  # before other processes start, which read it from disk then
     tasks = [
         (category, list(names[start : start + _CHUNK]), _sizes(names[start : start + _CHUNK], image_sizes, metric))
         for category, names in lists.items()
@@ -144,8 +144,8 @@ def score_culane_lists(
         for task in tasks:
             yield _added(metric, work(task))
         return
-    forking = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context(forking)) as pool:
+    # Forked processes hang where the program has threads, such as torch's, so that fresh ones are started.
+    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for part in pool.map(work, tasks):
             yield _added(metric, part)
 

@@ -27,7 +27,7 @@ from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, refuse_
 _LABELS = "the folder of the label files"
 _OPTIONS = {"lists", "iou", "lane_width", "image_size", "canvas_width", "matching", "images", "num_workers"}
 _NUM_SAMPLED = 200  # pictures whose size is looked at, where all should be of the official size
-_IMAGES_A_PROCESS = 2000  # that pay for another process
+_IMAGES_A_PROCESS = 10_000  # that pay for another process
 
 
 def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | None = None) -> Scored:
