@@ -85,6 +85,8 @@ def test_commands_for_the_benchmarks(workplace, monkeypatch):
     run_lines(fenced("bash", "CULane and TuSimple"), {"train": small, "evaluate": "--num-workers 0"})
     written = workplace / "runs/tusimple_enet_sad/test/predictions/predictions.json"
     assert json.loads(written.read_text())["raw_file"] == "clips/test_label/20.jpg"
+    run_lines(fenced("bash", "Official scores, of any model"))
+    assert json.loads((workplace / "runs/tusimple.json").read_text())["benchmark"] == "tusimple"
     assert (workplace / "runs/culane_enet_sad/test/report/index.html").is_file()
 
 

@@ -38,7 +38,6 @@ def test_pictures_lie_where_images_says_and_lanes_are_scaled(tmp_path):
     assert '"../culane/clip/00002.jpg",128,96' in chunk  # width and height of the picture itself
 
 
-@pytest.mark.filterwarnings("ignore:1 pictures without a file")
 @pytest.mark.parametrize("missing", [False, True], ids=["all", "one missing"])
 def test_tusimple_lanes_are_compared_for_the_page(tmp_path, missing):
     predictions = [{**label, "run_time": 10} for label in LABELS[: 1 if missing else 2]]

@@ -1,16 +1,17 @@
 """How long the official scores take, beside any other program that computes them.
 
 Usage:
-    python docs/benchmarks/scoring.py culane --num-images 2000 \\
-        --reference "evaluate -a {annotations} -d {predictions} -i {annotations} -l {list} -w 30 -t 0.5 -c 1640 -r 590"
+    python docs/benchmarks/scoring.py culane --num-images 2000 --reference "EVALUATE -a {annotations} -d {predictions}
+        -i {annotations} -l {list} -w 30 -t 0.5 -c 1640 -r 590"
     python docs/benchmarks/scoring.py tusimple --num-images 2782 --reference "python lane.py {predictions} {labels}"
     python docs/benchmarks/scoring.py culane --num-images 20000 --workers 1 2
 
 Labels and predictions are made up, in CULane's proportions: up to four lanes a picture with a point every 10 rows, most
 predictions near a label, some beside it, some missing. What is timed are whole processes, from the start of the
-interpreter to its end, with files in the system's cache. The programs take turns, in an order that turns with each round;
-the ratio is the median over the rounds. Processor time (user and system, children included) is counted beside the clock.
-Counts are compared where the other program prints `tp: 1 fp: 2 fn: 3`, or figures where it prints TuSimple's JSON.
+interpreter to its end, with files in the system's cache. The programs take turns, in an order that turns with each
+round; the ratio is the median over the rounds. Processor time (user and system, children included) is counted beside
+the clock. Counts are compared where the other program prints `tp: 1 fp: 2 fn: 3`, or figures where it prints
+TuSimple's JSON.
 
 Prints a Markdown table and writes all numbers as JSON.
 """
@@ -207,7 +208,7 @@ def figures_in(text: str) -> str:
         return "tp {} fp {} fn {}".format(*counts[-1])
     if counts := re.findall(r"^total +(\d+) +(\d+) +(\d+)", text, re.MULTILINE):
         return "tp {} fp {} fn {}".format(*counts[0])
-    if rates := re.findall(r"\"value\": ([\d.]+)", text):
+    if rates := re.findall(r"\"value\": ?([\d.]+)", text):
         return " ".join(f"{float(rate):.4f}" for rate in rates)
     if rates := re.findall(r"^ +([\d.-]+) +([\d.-]+) +([\d.-]+)$", text, re.MULTILINE):
         return " ".join(f"{float(rate):.4f}" for rate in rates[-1])

@@ -131,9 +131,9 @@ def score_culane_lists(
     for folder, what in ((annotations, "labels"), (predictions, "predictions")):
         if not folder.is_dir():
             raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
-    compiled = sum(map(len, lists.values())) >= _WORTH_COMPILING and not _too_wide(metric)
+    compiled = pays_to_compile(metric, sum(map(len, lists.values())))
     if compiled:
-        compile_comparison(metric)  # before processes are forked, which then have it
+        compile_comparison(metric)  # before other processes start, which read it from disk then
     tasks = [
         (category, list(names[start : start + _CHUNK]), _sizes(names[start : start + _CHUNK], image_sizes, metric))
         for category, names in lists.items()
@@ -144,8 +144,8 @@ def score_culane_lists(
         for task in tasks:
             yield _added(metric, work(task))
         return
-    forking = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context(forking)) as pool:
+    # Forked processes hang where the program has threads, such as torch's, so that fresh ones are started.
+    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         for part in pool.map(work, tasks):
             yield _added(metric, part)
 
@@ -165,6 +165,11 @@ def score_culane_files(
         for names_without, more in zip(missing, part.missing, strict=True):
             names_without += more
     return missing
+
+
+def pays_to_compile(metric: CULaneMetric, num_images: int) -> bool:
+    """Whether so many images are compared by the compiled comparison."""
+    return num_images >= _WORTH_COMPILING and not _too_wide(metric)
 
 
 def compile_comparison(metric: CULaneMetric) -> None:
@@ -200,9 +205,9 @@ def _compare(batch: LaneBatch, metric: CULaneMetric, sizes: NDArray[np.int64] | 
     if scales is not None:
         batch = batch._replace(points=_scaled(batch, scales))
     if compiled and not _too_wide(metric):
-        from lanenet_sad.metrics import culane_kernels
+        from lanenet_sad.metrics import culane_kernels, lane_bits
 
-        pen = culane_kernels.make_pen(metric.lane_width)
+        pen = lane_bits.make_pen(metric.lane_width)
         flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, pen))
         left = flat.partners == culane_kernels.NOT_COMPARED
     else:
@@ -255,7 +260,7 @@ def _images(batch: LaneBatch, flat: _Flat) -> list[LaneComparison]:
 
 def _too_wide(metric: CULaneMetric) -> bool:
     """Whether the compiled comparison has no way to draw lanes of that width."""
-    from lanenet_sad.metrics.culane_kernels import WIDEST
+    from lanenet_sad.metrics.lane_bits import WIDEST
 
     return not _NARROWEST <= metric.lane_width <= WIDEST
 
