@@ -8,19 +8,21 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from lanenet_sad.datasets.base import LaneDataset
-from lanenet_sad.datasets.bdd100k import BDD100K, TEST_LINE_WIDTH
+from lanenet_sad.datasets.bdd100k import BDD100K
 from lanenet_sad.datasets.culane import CULane
 from lanenet_sad.datasets.curvelanes import CurveLanes
 from lanenet_sad.datasets.llamas import IMAGE_FILES, LLAMAS
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
 from lanenet_sad.lanes.bdd100k_files import write_lane_png
-from lanenet_sad.lanes.curvelanes_files import curvelanes_label_path, write_curvelanes
+from lanenet_sad.lanes.curvelanes_files import write_curvelanes
 from lanenet_sad.lanes.files import lines_path, read_culane_list, relative_name, write_culane_lines
 from lanenet_sad.lanes.lane import LanePrediction
-from lanenet_sad.lanes.llamas_files import LLAMAS_SIZE
 from lanenet_sad.lanes.tusimple_files import write_tusimple
 from lanenet_sad.metrics.base import LaneMetric
+from lanenet_sad.metrics.bdd100k import PREDICTION_LINE_WIDTH, BDD100KMetric
 from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.metrics.curvelanes import CurveLanesMetric
+from lanenet_sad.metrics.llamas import LLAMASMetric
 from lanenet_sad.metrics.tusimple import TuSimpleMetric
 
 
@@ -122,8 +124,7 @@ class TuSimpleBenchmark(Benchmark):
 
     def metric(self, canvas_width: int | None = None) -> LaneMetric:
         """Accuracy, FP and FN of the official script."""
-        if canvas_width is not None:
-            raise ValueError("--canvas-width belongs to the CULane metric; TuSimple compares x at given rows.")
+        _refuse_canvas(canvas_width, "TuSimple compares x at given rows")
         return TuSimpleMetric()
 
     def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
@@ -146,15 +147,17 @@ class BDD100KBenchmark(Benchmark):
         return BDD100K(root, split, num_lanes=num_lanes)
 
     def metric(self, canvas_width: int | None = None) -> LaneMetric:
-        """F1 at IoU 0.5 of lanes drawn 30 px wide at 1640 px."""
-        return CULaneMetric(canvas_size=BDD100K.usual_size, lane_width=23, canvas_width=canvas_width)
+        """Accuracy (recall) and IoU of lane pixels."""
+        _refuse_canvas(canvas_width, "BDD100K compares masks of the picture's own size")
+        return BDD100KMetric()
 
     def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
-        """One binary PNG per image, as wide as the labels that are scored: 2 px."""
+        """One binary PNG per image, with lines as wide as the metric draws predictions: 8 px at 1280 px."""
         paths = []
         for prediction in predictions:
             path = directory / f"{Path(relative_name(prediction.name)).stem}.png"
-            write_lane_png(path, prediction.lanes, prediction.image_size, line_width=TEST_LINE_WIDTH)
+            width = max(1, round(PREDICTION_LINE_WIDTH * prediction.image_size[1] / BDD100K.usual_size[1]))
+            write_lane_png(path, prediction.lanes, prediction.image_size, line_width=width)
             paths.append(path)
         return paths
 
@@ -172,8 +175,9 @@ class LLAMASBenchmark(Benchmark):
         return LLAMAS(root, "valid" if split == "val" else split, num_lanes=num_lanes)
 
     def metric(self, canvas_width: int | None = None) -> LaneMetric:
-        """F1 at IoU 0.5 of lanes drawn 30 px wide."""
-        return CULaneMetric(canvas_size=LLAMAS_SIZE, canvas_width=canvas_width)
+        """F1 at IoU 0.5 of lanes drawn 30 px wide, as the official script for this dataset draws them."""
+        _refuse_canvas(canvas_width, "LLAMAS has pictures of one size")
+        return LLAMASMetric()
 
     def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
         """One `<sequence>/<stamp>.lines.txt` per image, under the name of its label as the official script wants."""
@@ -201,14 +205,15 @@ class CurveLanesBenchmark(Benchmark):
         return CurveLanes(root, "valid" if split == "val" else split, num_lanes=num_lanes)
 
     def metric(self, canvas_width: int | None = None) -> LaneMetric:
-        """F1 at IoU 0.5 of lanes drawn 5 px wide on a canvas of 224 px, to which every image is scaled."""
-        return CULaneMetric(lane_width=5, canvas_width=canvas_width or 224)
+        """F1 at IoU 0.5 of lanes drawn 5 px wide on a canvas of 224x224 px, to which every image is scaled."""
+        _refuse_canvas(canvas_width, "CurveLanes scales every picture to a canvas of its own")
+        return CurveLanesMetric()
 
     def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
-        """One `labels/*.lines.json` per image, named and laid out as the labels of a split."""
+        """One `<image>.lines.json` per image, in the form of the labels."""
         paths = []
         for prediction in predictions:
-            path = curvelanes_label_path(directory, prediction.name)
+            path = directory / f"{Path(relative_name(prediction.name)).stem}.lines.json"
             write_curvelanes(path, prediction.lanes)
             paths.append(path)
         return paths
@@ -229,3 +234,8 @@ def find_benchmark(name: str) -> Benchmark:
     if name not in known:
         raise ValueError(f"Benchmark {name!r}: there is none of that name; there are {', '.join(known)}.")
     return known[name]
+
+
+def _refuse_canvas(canvas_width: int | None, reason: str) -> None:
+    if canvas_width is not None:
+        raise ValueError(f"--canvas-width belongs to the CULane metric; {reason}.")

@@ -5,6 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal, final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lanenet_sad.datasets.base import (
     LaneDataset,
     LaneRecord,
@@ -14,8 +17,8 @@ from lanenet_sad.datasets.base import (
     wrong_root,
 )
 from lanenet_sad.lanes.images import image_size, read_image
-from lanenet_sad.lanes.lane import Image, Lane, LanePrediction
-from lanenet_sad.lanes.llamas_files import LLAMAS_LANES, LLAMAS_SIZE, llamas_points, read_llamas
+from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, Points
+from lanenet_sad.lanes.llamas_markers import LLAMAS_LANES, LLAMAS_SIZE, read_llamas_label
 from lanenet_sad.lanes.slots import slot_origins
 
 #: Folder and ending of the two kinds of pictures.
@@ -88,12 +91,22 @@ class LLAMAS(LaneDataset):
 
     def label(self, index: int, image_size: tuple[int, int]) -> LanePrediction:
         """The lines next to the car, left to right, a point in each row."""
-        rows = read_llamas(self.root / "labels" / self.split / f"{self._stems[index]}.json")
+        rows = read_llamas_label(self.root / "labels" / self.split / f"{self._stems[index]}.json")
         slots = slot_origins(len(LLAMAS_LANES), self.num_lanes)
-        lanes = [Lane(llamas_points(x), slots.get(number)) for number, x in enumerate(rows, 1)]
+        lanes = [Lane(row_points(x), slots.get(number)) for number, x in enumerate(rows, 1)]
         return LanePrediction(tuple(lane for lane in lanes if len(lane.points)), image_size, self.name(index))
 
     def load(self, index: int, *, min_size: tuple[int, int] | None = None) -> LaneRecord:
         """The picture with a mask drawn from its lanes, and its truth, see `LaneDataset.load`."""
         truth = self.truth(index)
         return load_record(self.image_path(index), draw_lane_mask(truth, self.line_width), truth, min_size)
+
+
+def row_points(x: NDArray[np.float64]) -> Points:
+    """The points of one line from its x in each row, near to far, (717,) -> (N, 2).
+
+    As in the official scripts what lies left of the picture is no point, and a single point is no line.
+    """
+    rows = np.nonzero(np.nan_to_num(x, nan=-1.0) >= 0)[0][::-1]
+    rows = rows if len(rows) > 1 else rows[:0]
+    return np.stack([x[rows], rows.astype(np.float64)], axis=1)

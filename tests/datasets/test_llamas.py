@@ -5,6 +5,7 @@ import pytest
 from benchmark_factories import LLAMAS_SIZE, write_llamas_root
 
 from lanenet_sad.datasets import LLAMAS
+from lanenet_sad.datasets.llamas import row_points
 
 
 @pytest.fixture(scope="module")
@@ -58,3 +59,19 @@ def test_a_wrong_root_says_what_is_expected_and_what_is_there(tmp_path):
         LLAMAS(tmp_path, "valid")
     with pytest.raises(ValueError, match="labels of the split test are not public; use the split valid"):
         LLAMAS(tmp_path, "test")
+
+
+def test_what_is_left_of_the_picture_and_a_single_point_are_no_points():
+    x = np.full(717, np.nan)
+    x[[300, 301, 302]] = [-3.0, 5.5, 6.5]
+    assert row_points(x).tolist() == [[6.5, 302], [5.5, 301]]
+    x[302] = np.nan
+    assert row_points(x).shape == (0, 2)
+
+
+def test_a_broken_label_is_named(tmp_path):
+    root = write_llamas_root(tmp_path, num_images=1)
+    (label,) = root.glob("labels/train/*/*.json")
+    label.write_text("{")
+    with pytest.raises(ValueError, match=r"LLAMAS label .*14189411_0000\.json"):
+        LLAMAS(root).load(0)
