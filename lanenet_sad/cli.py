@@ -22,6 +22,7 @@ VERBS = {
     "train": "train a lane network, with self attention distillation after its warm-up",
     "evaluate": "network -> lanes -> the official score of a benchmark",
     "score": "prediction files of any model against label files: the official score, without torch",
+    "check": "every list, label and picture of a dataset, looked at before a long run",
     "predict": "draw and write the lanes of an image, a folder, a video or a camera",
     "attention": "draw the attention map of every encoder block",
     "ablate": "train a grid of variants with several seeds and compare them in one table",

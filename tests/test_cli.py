@@ -115,7 +115,7 @@ def test_help_of_every_verb_uses_the_spelling_that_works(verb, capsys):
         cli.main([verb, "--help"])
     text = capsys.readouterr().out
     assert stop.value.code == 0
-    assert "--out" in text or "OUT" in text or "--json" in text
+    assert any(option in text for option in ("--out", "OUT", "--json"))
     assert not any("_" in word.split("=")[0] for word in text.split() if word.startswith("--"))
 
 

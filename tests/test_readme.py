@@ -76,10 +76,9 @@ def test_step_by_step_and_then_the_python_lines(workplace, monkeypatch, capsys):
 
 def test_commands_for_the_benchmarks(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    root = write_culane_root(workplace / "data" / "CULane", sizes=((590, 1640),) * 2)
-    names = ["/clip/00000.jpg", "/clip/00001.jpg"]
-    write_culane_list(root / "list/val_gt.txt", [CULaneListEntry(name) for name in names])
-    write_culane_list(root / "list/test.txt", [CULaneListEntry(name) for name in names])
+    root = write_culane_root(workplace / "data" / "CULane", sizes=((590, 1640),) * 3)
+    for number, name in enumerate(("train_gt", "val_gt", "test")):
+        write_culane_list(root / f"list/{name}.txt", [CULaneListEntry(f"/clip/{number:05d}.jpg")])
     write_tusimple_root(workplace / "data" / "TuSimple")
     small = "--schedule.max-steps 3 --schedule.distillation-start 2 --batch-size 1 --runtime.num-workers 0"
     run_lines(fenced("bash", "CULane and TuSimple"), {"train": small, "evaluate": "--num-workers 0"})

@@ -141,11 +141,35 @@ def read_culane_list(path: str | Path, num_lanes: int | None = None) -> list[CUL
     what = f"CULane list {path}"
     lines = read_text(Path(path), what, "Check the path, or the dataset's root folder and list name.").split("\n")
     entries = [
-        _list_entry(line.split(), f"{what}, line {n}", num_lanes) for n, line in enumerate(lines, 1) if line.strip()
+        parse_culane_list_line(line, f"{what}, line {n}", num_lanes) for n, line in enumerate(lines, 1) if line.strip()
     ]
     if not entries:
         raise ValueError(f"{what}: expected one image per line, got an empty list.")
     return entries
+
+
+def parse_culane_list_line(line: str, where: str, num_lanes: int | None = None) -> CULaneListEntry:
+    """One line of a CULane list, see `read_culane_list`.
+
+    Args:
+        line: that is not blank.
+        where: begins the message of an error.
+        num_lanes: number of flags that a line with flags must have; None accepts any number.
+
+    Raises:
+        ValueError: the line is not as described.
+    """
+    fields = line.split()
+    num_flags = len(fields) - 2
+    if num_flags > 0 and num_lanes not in (None, num_flags):
+        raise ValueError(
+            f"{where}: expected an image, a mask and {num_lanes} existence flags, got {len(fields)} fields."
+        )
+    check_names(fields[:2], where)
+    if wrong := [flag for flag in fields[2:] if flag not in ("0", "1")]:
+        raise ValueError(f"{where}: expected existence flags of 0 or 1 after the image and the mask, got {wrong[0]!r}.")
+    existence = tuple(int(flag) for flag in fields[2:])
+    return CULaneListEntry(fields[0], fields[1] if len(fields) > 1 else None, existence or None)
 
 
 def write_culane_list(path: str | Path, entries: Iterable[CULaneListEntry]) -> None:
@@ -217,16 +241,3 @@ def _short(value: float) -> str:
     """A coordinate without trailing zeros."""
     text = f"{value:.3f}".rstrip("0").rstrip(".")
     return "0" if text == "-0" else text
-
-
-def _list_entry(fields: list[str], where: str, num_lanes: int | None) -> CULaneListEntry:
-    num_flags = len(fields) - 2
-    if num_flags > 0 and num_lanes not in (None, num_flags):
-        raise ValueError(
-            f"{where}: expected an image, a mask and {num_lanes} existence flags, got {len(fields)} fields."
-        )
-    check_names(fields[:2], where)
-    if wrong := [flag for flag in fields[2:] if flag not in ("0", "1")]:
-        raise ValueError(f"{where}: expected existence flags of 0 or 1 after the image and the mask, got {wrong[0]!r}.")
-    existence = tuple(int(flag) for flag in fields[2:])
-    return CULaneListEntry(fields[0], fields[1] if len(fields) > 1 else None, existence or None)

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import blake2b
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 import cv2
 import numpy as np
@@ -14,12 +19,47 @@ from lanenet_sad.lanes.lane import IGNORE_INDEX, Image, IntMask
 _STORED = cv2.IMREAD_IGNORE_ORIENTATION
 _REDUCED = {8: cv2.IMREAD_REDUCED_COLOR_8, 4: cv2.IMREAD_REDUCED_COLOR_4, 2: cv2.IMREAD_REDUCED_COLOR_2}
 
+_PNG_END = b"\0\0\0\0IEND\xaeB`\x82"
 _PNG_START = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
 _JPEG_END = b"\xff\xd9"
 _JPEG_SCAN = 0xDA
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _HEADER_BYTES = 1 << 16
+_PROBED_BYTES = 1 << 14  # of a file's beginning; most headers are shorter
+_TAIL_BYTES = 1 << 10
+
+
+class ImageFile(NamedTuple):
+    """What an image file says of itself without being decoded.
+
+    Attributes:
+        size: (height, width) as stored.
+        fingerprint: of its length, its beginning and its end; copies of a file have the same, never 0.
+    """
+
+    size: tuple[int, int]
+    fingerprint: int
+
+
+def probe_image(path: str | Path) -> ImageFile:
+    """The size of an image file, and whether it is all there; JPEG and PNG are not decoded, and hardly read.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is empty, no image or cut off.
+    """
+    path = Path(path)
+    head, tail, num_bytes = _both_ends(path)
+    if not head:
+        raise _is_empty(path)
+    if not _has_both_ends(head, tail) and _is_cut_off(_read_bytes(path)):
+        raise _is_short(path, num_bytes)
+    size = _size_in_header(head) or image_size(path)
+    if not all(size):
+        raise ValueError(f"Image {path}: expected a picture, got one of {size[0]}x{size[1]} pixels.")
+    digest = blake2b(num_bytes.to_bytes(8, "big") + head + tail, digest_size=8).digest()
+    return ImageFile(size, int.from_bytes(digest, "big") or 1)
 
 
 def image_size(path: str | Path) -> tuple[int, int]:
@@ -110,10 +150,44 @@ def resize_mask(mask: IntMask, size: tuple[int, int]) -> IntMask:
     return np.asarray(cv2.resize(mask, size[::-1], interpolation=cv2.INTER_NEAREST_EXACT), dtype=np.uint8)
 
 
+def _is_empty(path: Path) -> ValueError:
+    return ValueError(f"Image {path}: expected a picture, got an empty file.")
+
+
+def _is_short(path: Path, num_bytes: int) -> ValueError:
+    return ValueError(f"Image {path}: the file is cut off or broken after {num_bytes} bytes; copy it again.")
+
+
 def _read_bytes(path: Path, limit: int = -1) -> bytes:
+    with _opened(path) as file:
+        return file.read(limit)
+
+
+def _both_ends(path: Path) -> tuple[bytes, bytes, int]:
+    """The beginning of a file, what of its end is not in that, and its length."""
+    with _opened(path) as file:
+        head = file.read(_PROBED_BYTES)
+        num_bytes = os.fstat(file.fileno()).st_size
+        file.seek(max(len(head), num_bytes - _TAIL_BYTES))
+        return head, file.read(_TAIL_BYTES), num_bytes
+
+
+def _has_both_ends(head: bytes, tail: bytes) -> bool:
+    """Whether a JPEG or PNG has its end marker in its last bytes; False where only the whole file can tell."""
+    end = (head + tail)[-_TAIL_BYTES:]
+    if head.startswith(_PNG_START):
+        return end.endswith(_PNG_END)
+    if head.startswith(_JPEG_START):
+        scan = dict(_jpeg_segments(head)).get(_JPEG_SCAN)
+        return scan is not None and end.endswith(_JPEG_END)
+    return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
     try:
         with path.open("rb") as file:
-            return file.read(limit)
+            yield file
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(f"Image {path}: there is no such file.") from error
     except IsADirectoryError as error:
@@ -125,9 +199,9 @@ def _read_bytes(path: Path, limit: int = -1) -> bytes:
 def _decode(data: bytes, flag: int, path: Path) -> Image:
     """The picture as OpenCV gives it (BGR), or an error in words instead of None or half a picture."""
     if not data:
-        raise ValueError(f"Image {path}: expected a picture, got an empty file.")
+        raise _is_empty(path)
     if _is_cut_off(data):
-        raise ValueError(f"Image {path}: the file is cut off or broken after {len(data)} bytes; copy it again.")
+        raise _is_short(path, len(data))
     try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
     except cv2.error as error:

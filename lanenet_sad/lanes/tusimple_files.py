@@ -54,9 +54,42 @@ def read_tusimple(
         lines.pop()
     if not lines:
         raise ValueError(f"{what}: expected one JSON object per line, got an empty file.")
-    return [
-        _tusimple_frame(line, f"{what}, line {n}", image_size, row_anchors or {}) for n, line in enumerate(lines, 1)
-    ]
+    return [parse_tusimple_line(line, f"{what}, line {n}", image_size, row_anchors) for n, line in enumerate(lines, 1)]
+
+
+def parse_tusimple_line(
+    line: str,
+    where: str,
+    image_size: tuple[int, int] = (720, 1280),
+    row_anchors: Mapping[str, NDArray[np.float64]] | None = None,
+) -> LanePrediction:
+    """One line of a TuSimple file, see `read_tusimple`; `where` begins the message of an error.
+
+    Raises:
+        ValueError: the line is not what it should be.
+    """
+    try:
+        values = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{where}: expected a JSON object, got {line[:40]!r}, which is no JSON ({error}).") from error
+    if not isinstance(values, dict) or not isinstance(values.get("raw_file"), str):
+        raise ValueError(f"{where}: expected a JSON object with raw_file, lanes and h_samples, got {line[:40]!r}.")
+    name = values["raw_file"]
+    check_names([name], f"{where}: raw_file")
+    known = row_anchors or {}
+    rows = np.asarray(known[name]) if name in known else _numbers(values, "h_samples", where)
+    if not isinstance(values.get("lanes"), list):
+        raise ValueError(f"{where}: expected lanes to be a list of lists of x, got {values.get('lanes')!r:.40}.")
+    lanes = []
+    near_to_far = np.argsort(-rows, kind="stable")
+    for number in range(len(values["lanes"])):
+        x = _numbers(values["lanes"], number, f"{where}, lane")
+        if len(x) != len(rows):
+            raise ValueError(f"{where}: expected {len(rows)} values in lane {number}, one per row, got {len(x)}.")
+        points = np.stack([x, rows], axis=1)[near_to_far]
+        lanes.append(Lane(points[points[:, 0] >= 0]))
+    run_time = _numbers({"run_time": [values.get("run_time", 0.0)]}, "run_time", where)[0]
+    return LanePrediction(tuple(lanes), image_size, name, row_anchors=rows, run_time=float(run_time) / 1000)
 
 
 def write_tusimple(path: str | Path, predictions: Iterable[LanePrediction]) -> None:
@@ -84,32 +117,6 @@ def points_at_rows(lane: Lane, rows: NDArray[np.float64]) -> NDArray[np.float64]
         return sample_at_rows(lane.points, rows)
     by_row = {y: x for x, y in lane.points[::-1].tolist()}  # reversed: the point nearest to the camera counts
     return np.array([by_row.get(row, math.nan) for row in rows.tolist()])
-
-
-def _tusimple_frame(
-    line: str, where: str, image_size: tuple[int, int], row_anchors: Mapping[str, NDArray[np.float64]]
-) -> LanePrediction:
-    try:
-        values = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{where}: expected a JSON object, got {line[:40]!r}, which is no JSON ({error}).") from error
-    if not isinstance(values, dict) or not isinstance(values.get("raw_file"), str):
-        raise ValueError(f"{where}: expected a JSON object with raw_file, lanes and h_samples, got {line[:40]!r}.")
-    name = values["raw_file"]
-    check_names([name], f"{where}: raw_file")
-    rows = np.asarray(row_anchors[name]) if name in row_anchors else _numbers(values, "h_samples", where)
-    if not isinstance(values.get("lanes"), list):
-        raise ValueError(f"{where}: expected lanes to be a list of lists of x, got {values.get('lanes')!r:.40}.")
-    lanes = []
-    near_to_far = np.argsort(-rows, kind="stable")
-    for number in range(len(values["lanes"])):
-        x = _numbers(values["lanes"], number, f"{where}, lane")
-        if len(x) != len(rows):
-            raise ValueError(f"{where}: expected {len(rows)} values in lane {number}, one per row, got {len(x)}.")
-        points = np.stack([x, rows], axis=1)[near_to_far]
-        lanes.append(Lane(points[points[:, 0] >= 0]))
-    run_time = _numbers({"run_time": [values.get("run_time", 0.0)]}, "run_time", where)[0]
-    return LanePrediction(tuple(lanes), image_size, name, row_anchors=rows, run_time=float(run_time) / 1000)
 
 
 def _numbers(values: Any, key: str | int, where: str) -> NDArray[np.float64]:
