@@ -15,7 +15,7 @@ from lanenet_sad.conversion.pictures import dataset_name
 from lanenet_sad.conversion.sources import SourceContent, SourcePicture, embedded_picture, read_source
 from lanenet_sad.conversion.splits import split_names
 from lanenet_sad.datasets.base import LaneDataset
-from lanenet_sad.datasets.culane_layout import CULaneLayout
+from lanenet_sad.datasets.culane_writer import CULaneWriter
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.lane import Lane
 
@@ -103,7 +103,7 @@ class LabelConversion:
 
     def summary(self) -> str:
         """What the verb prints."""
-        splits = ", ".join(f"{count} {split}" for split, count in self.pictures.items())
+        splits = ", ".join(f"{self.pictures[split]} {split}" for split in BENCHMARK_SPLITS if self.pictures[split])
         rows = [f"{self.kind} labels -> {self.root}: {self.pictures.total()} pictures ({splits}); {self.splitting}"]
         slots = ", ".join(f"slot {slot}: {self.slots[slot]}" for slot in sorted(self.slots))
         beyond = f"; {self.without_slot} beyond the outermost slots" if self.without_slot else ""
@@ -131,7 +131,7 @@ def convert_labels(
     if choice.label_slots and not choice.masks:
         raise ValueError("--label-slots: expected masks, which keep the slots; leave out --no-masks.")
     result = LabelConversion(kind, out)
-    with CULaneLayout(
+    with CULaneWriter(
         out, num_lanes=num_lanes, masks=choice.masks, line_width=choice.line_width, copy=choice.copy
     ) as layout:
         if is_benchmark:
@@ -149,7 +149,7 @@ def _write_own(
     source: Path,
     kind: LabelFormat,
     images: Path | None,
-    layout: CULaneLayout,
+    layout: CULaneWriter,
     choice: LabelChoice,
     result: LabelConversion,
 ) -> None:
@@ -194,7 +194,7 @@ def _check_labels(content: SourceContent, choice: LabelChoice, result: LabelConv
 
 
 def _write_benchmark(
-    source: Path, kind: LabelFormat, layout: CULaneLayout, choice: LabelChoice, result: LabelConversion
+    source: Path, kind: LabelFormat, layout: CULaneWriter, choice: LabelChoice, result: LabelConversion
 ) -> None:
     """Every split that a benchmark has, under its own name."""
     root = source.parent if source.is_file() else source
@@ -212,7 +212,7 @@ def _write_benchmark(
 
 
 def _write_split(
-    dataset: LaneDataset, split: str, layout: CULaneLayout, choice: LabelChoice, result: LabelConversion
+    dataset: LaneDataset, split: str, layout: CULaneWriter, choice: LabelChoice, result: LabelConversion
 ) -> None:
     for index in _shown(range(len(dataset)), f"writing {split}", len(dataset), choice):
         try:

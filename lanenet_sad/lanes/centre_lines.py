@@ -10,7 +10,8 @@ from lanenet_sad.lanes.lane import Points
 
 CONTOUR_POINTS = 256
 LINE_POINTS = 48
-ROUNDS = 4
+ROUNDS = 6
+ENDS = 4  # points of the line by which the corner that it ends in may lie aside
 TOLERANCE = 0.5  # of the thinned result, in pixels
 
 
@@ -19,8 +20,8 @@ def centre_line(polygon: Points) -> Points:
 
     The two points of the outline that lie farthest apart part it into two sides, which are averaged at equal shares
     of their lengths. This line is then moved, a few times, to the middle of the area across its own direction, and
-    its ends are led straight on to the outline. So areas may be bent, unevenly wide (as by perspective), noisy and
-    of any order and number of points; one that crosses itself gives a line as well.
+    its ends are led straight on, as far as the area goes. So areas may be bent, unevenly wide (as by perspective),
+    noisy and of any order and number of points; one that crosses itself gives a line as well.
 
     Args:
         polygon: (N, 2) outline; whether the first point is repeated at the end makes no difference.
@@ -39,7 +40,7 @@ def centre_line(polygon: Points) -> Points:
     line = _average_of_sides(contour)
     for _ in range(ROUNDS):
         line = _smoothed(_moved_to_middle(line, closed))
-    return thin(_led_to_outline(line, closed), tolerance=TOLERANCE, max_points=24)
+    return thin(_with_straight_ends(line), tolerance=TOLERANCE, max_points=24)
 
 
 def is_open_line(points: Points) -> bool:
@@ -85,25 +86,23 @@ def _moved_to_middle(line: Points, closed: Points) -> Points:
 
 
 def _smoothed(line: Points) -> Points:
-    """A line without the jitter of its outline, its points at equal distances again; ends follow their neighbours."""
-    inner = line[2:-2]
+    """A line without the jitter of its outline, between the same ends, its points at equal distances again."""
+    soft = line.copy()
     kernel = np.array([0.25, 0.5, 0.25])
-    soft = np.stack([np.convolve(inner[:, axis], kernel, mode="valid") for axis in (0, 1)], axis=1)
+    for axis in (0, 1):
+        soft[1:-1, axis] = np.convolve(line[:, axis], kernel, mode="valid")
     return resample(soft, LINE_POINTS)
 
 
-def _led_to_outline(line: Points, closed: Points) -> Points:
-    """The line with both ends led straight on to the outline."""
+def _with_straight_ends(line: Points) -> Points:
+    """The line with its ends, which are corners of the outline, led straight on from what lies before them."""
     ends = []
-    for end, inner in ((line[0], line[6]), (line[-1], line[-7])):
-        direction = end - inner
-        length = np.hypot(*direction)
-        if length == 0:
-            ends.append(end)
-            continue
-        _, after = _nearest_crossings(end[None], (direction / length)[None], closed)
-        ends.append(end + (after[0] if np.isfinite(after[0]) else 0.0) * direction / length)
-    return np.concatenate([ends[0][None], line, ends[1][None]])
+    for end, near, far in ((line[0], line[ENDS], line[3 * ENDS]), (line[-1], line[-1 - ENDS], line[-1 - 3 * ENDS])):
+        direction = near - far
+        length = float(direction @ direction)
+        share = float((end - near) @ direction) / length if length else 0.0
+        ends.append(near + max(share, 0.0) * direction)
+    return np.concatenate([ends[0][None], line[ENDS:-ENDS], ends[1][None]])
 
 
 def _nearest_crossings(points: Points, directions: Points, closed: Points) -> tuple[Points, Points]:

@@ -33,7 +33,7 @@ RECORD = "convert.json"
 MASKS = "laneseg_label_w16"
 
 
-class CULaneLayout:
+class CULaneWriter:
     """The folder of a dataset that is being written: pictures, `*.lines.txt`, masks, and at the end the lists.
 
     A file `convert.json` keeps a digest of every label file that was written. So a second run replaces what the first
@@ -66,7 +66,7 @@ class CULaneLayout:
         self._digests = _read_record(root)
         self._entries: dict[str, list[CULaneListEntry]] = {}
 
-    def __enter__(self) -> CULaneLayout:
+    def __enter__(self) -> CULaneWriter:
         return self
 
     def __exit__(
