@@ -99,11 +99,9 @@ def score(
 
     scored, report_path = score_files(request, report, command)
     print(scored.score)
-    if scored.num_missing:
-        print(f"note: {scored.num_missing} pictures without a file were counted as pictures without lanes.")
-    if not strict:
-        for note in scored.notes:
-            print(f"note: {note}")
+    missing = f"{scored.num_missing} pictures without a file were counted as pictures without lanes."
+    for note in (*([missing] if scored.num_missing else []), *(() if strict else scored.notes)):
+        print(f"note: {note}")
     figures = {"benchmark": benchmark, **scored.score.to_dict(), "missing": scored.num_missing, "notes": scored.notes}
     if json is not None:
         with replacing(json) as temporary:

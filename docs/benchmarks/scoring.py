@@ -68,7 +68,9 @@ def main(words: Sequence[str] | None = None) -> None:
         described = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count()}
         described |= {"python": platform.python_version(), "date": datetime.now(UTC).isoformat(timespec="minutes")}
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        whole = {**described, "num_images": options.num_images, "reference": options.reference, "programs": numbers}
+        # Without the folders of this machine, which mean nothing elsewhere.
+        references = [" ".join(Path(word).name for word in shlex.split(one)) for one in options.reference]
+        whole = {**described, "num_images": options.num_images, "references": references, "programs": numbers}
         options.out.write_text(json.dumps(whole, indent=2) + "\n")
 
 

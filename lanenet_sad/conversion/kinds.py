@@ -8,7 +8,7 @@ from typing import Literal
 
 from lanenet_sad.inference.image_files import natural_key
 from lanenet_sad.lanes.coco_files import is_coco
-from lanenet_sad.lanes.label_pictures import read_json
+from lanenet_sad.lanes.json_files import read_json
 from lanenet_sad.lanes.labelme_files import is_labelme
 
 LabelFormat = Literal["labelme", "cvat", "coco", "culane", "bdd100k", "llamas", "curvelanes", "tusimple"]
@@ -80,7 +80,7 @@ def _file_format(path: Path) -> LabelFormat | None:
     if not start.startswith(b"{"):
         return None
     try:
-        content = read_json(path, f"Label file {path}")
+        content = read_json(path, f"Label file {path}", "Check the path.")
     except ValueError:
         return None
     if is_labelme(content):

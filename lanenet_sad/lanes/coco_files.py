@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from lanenet_sad.lanes.centre_lines import centre_line, is_open_line
+from lanenet_sad.lanes.json_files import read_json
 from lanenet_sad.lanes.label_pictures import (
     LabelFile,
     LabelledLine,
@@ -19,7 +20,6 @@ from lanenet_sad.lanes.label_pictures import (
     near_to_far,
     picture_name,
     picture_size,
-    read_json,
 )
 from lanenet_sad.lanes.lane import IntMask, Points
 
@@ -45,7 +45,7 @@ def read_coco(path: str | Path) -> LabelFile:
             `faults` instead.
     """
     what = f"COCO file {path}"
-    content = read_json(Path(path), what)
+    content = read_json(Path(path), what, "Check the path.")
     if not is_coco(content) or not isinstance(content["annotations"], list):
         raise ValueError(f"{what}: expected an object with the lists `images` and `annotations`.")
     names = _category_names(content.get("categories"))

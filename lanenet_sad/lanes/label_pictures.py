@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from lanenet_sad.lanes.centre_lines import centre_line
 from lanenet_sad.lanes.curves import unrepeated
-from lanenet_sad.lanes.files import read_text
+from lanenet_sad.lanes.json_files import FARTHEST
 from lanenet_sad.lanes.lane import Points
 
 _NUMBER_AT_END = re.compile(r"(?:^|[^0-9])([0-9]{1,3})$", re.ASCII)
-
-FARTHEST = 1e6
-"""A coordinate beyond this many pixels is no place in a picture."""
 
 
 class LabelledLine(NamedTuple):
@@ -66,17 +61,6 @@ class LabelFile(NamedTuple):
 
     pictures: tuple[LabelledPicture, ...]
     faults: tuple[str, ...] = ()
-
-
-def read_json(path: Path, what: str) -> Any:
-    """The value of a JSON file; ValueError, beginning with `what`, for a file that is none."""
-    text = read_text(path, what, "Check the path.")
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError(f"{what}: expected JSON, got brackets nested too deep.") from error
-    except ValueError as error:
-        raise ValueError(f"{what}: expected JSON; it cannot be read: {error}.") from error
 
 
 def picture_name(value: object, where: str) -> str:

@@ -6,6 +6,7 @@ import base64
 import binascii
 from pathlib import Path
 
+from lanenet_sad.lanes.json_files import read_json
 from lanenet_sad.lanes.label_pictures import (
     LabelledLine,
     LabelledPicture,
@@ -13,7 +14,6 @@ from lanenet_sad.lanes.label_pictures import (
     drawn_line,
     picture_name,
     picture_size,
-    read_json,
 )
 
 
@@ -32,7 +32,7 @@ def read_labelme(path: str | Path) -> LabelledPicture:
         ValueError: the file is none of labelme's, or one of its shapes is broken; the message names it.
     """
     what = f"Labelme file {path}"
-    content = read_json(Path(path), what)
+    content = read_json(Path(path), what, "Check the path.")
     if not is_labelme(content) or not isinstance(content["shapes"], list):
         raise ValueError(f"{what}: expected an object with a list of `shapes`, as labelme writes it.")
     lines: list[LabelledLine] = []
