@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lanenet_sad.lanes.processes import in_processes
 from lanenet_sad.metrics.culane import CULaneMetric, LaneComparison
 from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities, read_lane_files
 
@@ -106,7 +105,7 @@ def score_culane_lists(
     image_sizes: Mapping[str, tuple[int, int]] | None = None,
     num_workers: int = 1,
     keep_lanes: bool = False,
-) -> Iterator[ScoredImages]:
+) -> Generator[ScoredImages, None, None]:
     """Adds the images of lists to a metric, reading `*.lines.txt` files as the official evaluator does.
 
     The file of an image is its name up to the last dot with `.lines.txt` appended, below each folder. A file that is
@@ -144,10 +143,8 @@ def score_culane_lists(
         for task in tasks:
             yield _added(metric, work(task))
         return
-    # Forked processes hang where the program has threads, such as torch's, so that fresh ones are started.
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        for part in pool.map(work, tasks):
-            yield _added(metric, part)
+    for part in in_processes(work, tasks, num_workers):
+        yield _added(metric, part)
 
 
 def score_culane_files(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from lanenet_sad.inference.progress import waiting, with_progress
@@ -187,7 +188,10 @@ def _size_if_any(path: Path) -> tuple[int, int] | None:
 
 
 def _gather(
-    parts: Iterator[ScoredImages], request: ScoreRequest, total: int, look: Callable[[ScoredImages], None] | None
+    parts: Generator[ScoredImages, None, None],
+    request: ScoreRequest,
+    total: int,
+    look: Callable[[ScoredImages], None] | None,
 ) -> tuple[MissingFiles, Oddities]:
     missing, oddities = MissingFiles([], []), Oddities()
 
@@ -201,8 +205,9 @@ def _gather(
             for _ in range(part.metric.num_images):
                 yield
 
-    for _ in with_progress(by_image(), description="scoring", total=total, enabled=request.progress):
-        pass
+    with closing(parts):  # an interruption ends the processes as well
+        for _ in with_progress(by_image(), description="scoring", total=total, enabled=request.progress):
+            pass
     return missing, oddities
 
 
