@@ -8,13 +8,21 @@ from pathlib import Path
 from typing import ClassVar, final
 
 from lanenet_sad.datasets.base import LaneDataset
+from lanenet_sad.datasets.bdd100k import BDD100K
 from lanenet_sad.datasets.culane import CULane
+from lanenet_sad.datasets.curvelanes import CurveLanes
+from lanenet_sad.datasets.llamas import IMAGE_FILES, LLAMAS
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
-from lanenet_sad.lanes.files import lines_path, read_culane_list, write_culane_lines
+from lanenet_sad.lanes.bdd100k_files import write_lane_png
+from lanenet_sad.lanes.curvelanes_files import write_curvelanes
+from lanenet_sad.lanes.files import lines_path, read_culane_list, relative_name, write_culane_lines
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.tusimple_files import write_tusimple
 from lanenet_sad.metrics.base import LaneMetric
+from lanenet_sad.metrics.bdd100k import PREDICTION_LINE_WIDTH, BDD100KMetric
 from lanenet_sad.metrics.culane import CULaneMetric
+from lanenet_sad.metrics.curvelanes import CurveLanesMetric
+from lanenet_sad.metrics.llamas import LLAMASMetric
 from lanenet_sad.metrics.tusimple import TuSimpleMetric
 
 
@@ -116,8 +124,7 @@ class TuSimpleBenchmark(Benchmark):
 
     def metric(self, canvas_width: int | None = None) -> LaneMetric:
         """Accuracy, FP and FN of the official script."""
-        if canvas_width is not None:
-            raise ValueError("--canvas-width belongs to the CULane metric; TuSimple compares x at given rows.")
+        _refuse_canvas(canvas_width, "TuSimple compares x at given rows")
         return TuSimpleMetric()
 
     def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
@@ -127,9 +134,108 @@ class TuSimpleBenchmark(Benchmark):
         return [path]
 
 
+@final
+class BDD100KBenchmark(Benchmark):
+    """BDD100K's layout: `images/100k/<split>/`, one label file per split; the protocol of ENet-SAD."""
+
+    name = "bdd100k"
+    num_lanes = 8
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, val. Papers are scored on val, as the labels of test are not public."""
+        return BDD100K(root, split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """Accuracy (recall) and IoU of lane pixels."""
+        _refuse_canvas(canvas_width, "BDD100K compares masks of the picture's own size")
+        return BDD100KMetric()
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One binary PNG per image, with lines as wide as the metric draws predictions: 8 px at 1280 px."""
+        paths = []
+        for prediction in predictions:
+            path = directory / f"{Path(relative_name(prediction.name)).stem}.png"
+            width = max(1, round(PREDICTION_LINE_WIDTH * prediction.image_size[1] / BDD100K.usual_size[1]))
+            write_lane_png(path, prediction.lanes, prediction.image_size, line_width=width)
+            paths.append(path)
+        return paths
+
+
+@final
+class LLAMASBenchmark(Benchmark):
+    """LLAMAS' layout: `labels/<split>/<sequence>/*.json`, pictures in `color_images/` likewise."""
+
+    name = "llamas"
+    num_lanes = 4
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, valid (or val); the labels of test are not public."""
+        return LLAMAS(root, "valid" if split == "val" else split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 30 px wide, as the official script for this dataset draws them."""
+        _refuse_canvas(canvas_width, "LLAMAS has pictures of one size")
+        return LLAMASMetric()
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One `<sequence>/<stamp>.lines.txt` per image, under the name of its label as the official script wants."""
+        paths = []
+        for prediction in predictions:
+            name = prediction.name
+            for _, ending in IMAGE_FILES.values():
+                name = name.removesuffix(ending)
+            path = directory / f"{relative_name(name)}.lines.txt"
+            write_culane_lines(path, prediction.lanes)
+            paths.append(path)
+        return paths
+
+
+@final
+class CurveLanesBenchmark(Benchmark):
+    """CurveLanes' layout: `<split>/<split>.txt`, `<split>/images/`, `<split>/labels/`."""
+
+    name = "curvelanes"
+    num_lanes = 10
+    threshold = 0.3
+
+    def dataset(self, root: Path, split: str, num_lanes: int) -> LaneDataset:
+        """Splits: train, valid (or val); the labels of test are not public."""
+        return CurveLanes(root, "valid" if split == "val" else split, num_lanes=num_lanes)
+
+    def metric(self, canvas_width: int | None = None) -> LaneMetric:
+        """F1 at IoU 0.5 of lanes drawn 5 px wide on a canvas of 224x224 px, to which every image is scaled."""
+        _refuse_canvas(canvas_width, "CurveLanes scales every picture to a canvas of its own")
+        return CurveLanesMetric()
+
+    def write_predictions(self, directory: Path, predictions: Iterable[LanePrediction]) -> list[Path]:
+        """One `<image>.lines.json` per image, in the form of the labels."""
+        paths = []
+        for prediction in predictions:
+            path = directory / f"{Path(relative_name(prediction.name)).stem}.lines.json"
+            write_curvelanes(path, prediction.lanes)
+            paths.append(path)
+        return paths
+
+
+_KINDS: tuple[type[Benchmark], ...] = (
+    CULaneBenchmark,
+    TuSimpleBenchmark,
+    BDD100KBenchmark,
+    LLAMASBenchmark,
+    CurveLanesBenchmark,
+)
+
+
 def find_benchmark(name: str) -> Benchmark:
     """The benchmark of that name; ValueError names those that there are."""
-    known: dict[str, Benchmark] = {one.name: one for one in (CULaneBenchmark(), TuSimpleBenchmark())}
+    known: dict[str, Benchmark] = {kind.name: kind() for kind in _KINDS}
     if name not in known:
         raise ValueError(f"Benchmark {name!r}: there is none of that name; there are {', '.join(known)}.")
     return known[name]
+
+
+def _refuse_canvas(canvas_width: int | None, reason: str) -> None:
+    if canvas_width is not None:
+        raise ValueError(f"--canvas-width belongs to the CULane metric; {reason}.")

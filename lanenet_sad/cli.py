@@ -26,7 +26,7 @@ VERBS = {
     "predict": "draw and write the lanes of an image, a folder, a video or a camera",
     "attention": "draw the attention map of every encoder block",
     "ablate": "train a grid of variants with several seeds and compare them in one table",
-    "convert": "other programs' checkpoints -> weight files of ours",
+    "convert": "own labels -> a dataset to train on; other programs' checkpoints -> weight files of ours",
     "demo": "the whole story in minutes on a CPU: synthesize, train, evaluate, predict, attention",
 }
 EXIT_FAULT = 2

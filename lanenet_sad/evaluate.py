@@ -27,6 +27,7 @@ from lanenet_sad.metrics.culane import CULaneMetric
 from lanenet_sad.models.weights import load_exits
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.training.validation import predict_dataset, warn_of_other_size
+from lanenet_sad.visualization.error_report import ErrorReport, command_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Evaluation:
         prediction_paths: files in the benchmark's own format.
         faults: one sentence per image that could not be read; its lanes count as missed.
         table_paths: the tables of exits and of noise on the weights, where they were asked for.
+        report_path: the error-analysis page, where it was asked for.
     """
 
     score: Score
@@ -46,6 +48,7 @@ class Evaluation:
     prediction_paths: tuple[Path, ...]
     faults: tuple[str, ...]
     table_paths: tuple[Path, ...] = ()
+    report_path: Path | None = None
 
 
 def evaluate(
@@ -69,12 +72,13 @@ def evaluate(
     slots: list[int] | None = None,
     group_folders: int | None = None,
     max_images: int | None = None,
+    report: Path | None = None,
     progress: bool = True,
 ) -> Evaluation:
     """Score a network on a benchmark's split; prints the official table, writes JSON and prediction files.
 
     Args:
-        benchmark: culane or tusimple.
+        benchmark: culane, tusimple, bdd100k, llamas or curvelanes.
         root: the benchmark's folder.
         out: folder for `score.json` and `predictions/`.
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
@@ -94,8 +98,10 @@ def evaluate(
         slots: score these lane slots alone, in predictions and labels: `2 3` is the ego lane of four slots.
         group_folders: score images by the first so many folders of their name, instead of by a benchmark's categories.
         max_images: evaluate the first so many images only.
+        report: folder for an error-analysis page; see docs/error_analysis.md.
         progress: show progress.
     """
+    given = dict(locals())
     least = {"batch_size": (batch_size, 1), "num_workers": (num_workers, 0), "max_images": (max_images, 1)}
     _check_numbers({**least, "group_folders": (group_folders, 1), "noise_seeds": (noise_seeds, 1)})
     _check_experiments(exit, all_exits, weight_noise)
@@ -104,15 +110,16 @@ def evaluate(
     predictor = Predictor.from_weights(weights, device=device, crop_top=crop_top, exit=exit)
     exits = networks_of_exits(load_exits(weights, predictor.device), weights) if all_exits else {}
     dataset = _dataset(kind, root, split, predictor, weights)
-    if slots is not None and not set(slots) <= set(range(1, dataset.num_lanes + 1)):
-        raise ValueError(f"slots: expected numbers from 1 to {dataset.num_lanes}, got {slots}.")
+    _check_slots(slots, dataset.num_lanes)
     decoder = _decoder(kind, predictor, threshold, decoding)
-    categories = kind.categories(root) if group_folders is None else _folders(kind, dataset, group_folders)
+    categories = kind.categories(root) if group_folders is None else _folders(kind, dataset, group_folders, report)
     loading = _Loading(batch_size, num_workers, max_images)
     scoring = _Scoring(kind, dataset, predictor, decoder, canvas_width, categories, slots, loading, progress)
-    score, paths = scoring.scored(predictor.network, out / "predictions")
+    errors = None if report is None else _error_report(report, kind, dataset, split, canvas_width)
+    score, paths = scoring.scored(predictor.network, out / "predictions", errors=errors)
     described = {**_described(benchmark, split, predictor, decoder), "exit": exit, "slots": slots}
     score_path = _write_score(out, score, described, len(paths))
+    page = None if errors is None else _write_page(errors, score, command_of(evaluate, given))
     tables: list[Path] = []
     if exits:
         view = torch.zeros(1, 3, *predictor.view.input_size, device=predictor.device)
@@ -121,7 +128,7 @@ def evaluate(
         figure = scoring.values({})
         noisy = noise_rows(predictor.network, weight_noise, noise_seeds, figure, undisturbed=score.value)
         tables += write_noise_table(out, noisy, score, described)
-    return Evaluation(score, score_path, tuple(paths), tuple(dict.fromkeys(scoring.faults)), tuple(tables))
+    return Evaluation(score, score_path, tuple(paths), tuple(dict.fromkeys(scoring.faults)), tuple(tables), page)
 
 
 class _Loading(NamedTuple):
@@ -148,9 +155,16 @@ class _Scoring:
     faults: list[str] = field(default_factory=list)
 
     def scored(
-        self, network: nn.Module, predictions: Path | None = None, title: str = "evaluating"
+        self,
+        network: nn.Module,
+        predictions: Path | None = None,
+        title: str = "evaluating",
+        errors: ErrorReport | None = None,
     ) -> tuple[Score, Sequence[Path]]:
-        """The score of a network, and the prediction files written into a folder, if one is given."""
+        """The score of a network, and the prediction files written into a folder, if one is given.
+
+        An error report gets all images.
+        """
         metric = self.kind.metric(self.canvas_width)
         pairs = predict_dataset(
             network,
@@ -163,7 +177,7 @@ class _Scoring:
         )
         total = min(self.loading.max_images or len(self.dataset), len(self.dataset))
         shown = with_progress(pairs, description=title, total=total, enabled=self.progress)
-        lanes = _scored(shown, metric, self.categories, self.slots)
+        lanes = _scored(shown, metric, self.categories, self.slots, errors)
         paths: Sequence[Path] = ()
         if predictions is None:
             deque(lanes, maxlen=0)
@@ -186,6 +200,40 @@ def _write_score(out: Path, score: Score, described: dict[str, object], num_file
     return path
 
 
+def _error_report(
+    directory: Path, kind: Benchmark, dataset: LaneDataset, split: str, canvas_width: int | None
+) -> ErrorReport:
+    """A report of errors that counts as the benchmark does, if that compares lanes by IoU."""
+    indices = {dataset.name(index): index for index in range(len(dataset))}
+    title, metric = f"Errors on {kind.name}, {split}", kind.metric(canvas_width)
+
+    def image_path(name: str) -> Path | None:
+        return dataset.image_path(indices[name])
+
+    if not isinstance(metric, CULaneMetric):
+        return ErrorReport(directory, title=title, image_path=image_path)
+    return ErrorReport(
+        directory,
+        title=title,
+        image_path=image_path,
+        lane_width=metric.lane_width,
+        canvas_width=metric.canvas_width,
+        iou_threshold=metric.iou_thresholds[0],
+    )
+
+
+def _write_page(errors: ErrorReport, score: Score, command: str) -> Path:
+    """Writes the error-analysis page and says where."""
+    page = errors.write(score, command)
+    print(f"wrote {page}")
+    return page
+
+
+def _check_slots(slots: list[int] | None, num_lanes: int) -> None:
+    if slots is not None and not set(slots) <= set(range(1, num_lanes + 1)):
+        raise ValueError(f"slots: expected numbers from 1 to {num_lanes}, got {slots}.")
+
+
 def _check_numbers(at_least: dict[str, tuple[int | None, int]]) -> None:
     for name, (value, least) in at_least.items():
         if value is not None and value < least:
@@ -205,9 +253,9 @@ def _decoder(kind: Benchmark, predictor: Predictor, threshold: float | None, dec
     return LaneDecoder.published(lowest) if decoding == "published" else LaneDecoder(threshold=lowest)
 
 
-def _folders(kind: Benchmark, dataset: LaneDataset, depth: int) -> dict[str, str]:
+def _folders(kind: Benchmark, dataset: LaneDataset, depth: int, report: Path | None) -> dict[str, str]:
     """The first folders of each image's name as its category."""
-    if not isinstance(kind.metric(), CULaneMetric):
+    if report is None and not isinstance(kind.metric(), CULaneMetric):
         warnings.warn(f"group_folders has no effect: {kind.name} is not scored by group.", stacklevel=3)
     names = [dataset.name(index).strip("/") for index in range(len(dataset))]
     return {name: "/".join(name.split("/")[:-1][:depth]) for name in names}
@@ -233,16 +281,21 @@ def _scored(
     metric: LaneMetric,
     categories: dict[str, str],
     slots: list[int] | None,
+    errors: ErrorReport | None,
 ) -> Iterator[LanePrediction]:
-    """Feed the metric; pass the predictions on."""
+    """Feed the metric and the error report; pass the predictions on."""
     for number, pair in enumerate(pairs):
         prediction, truth = (_only_slots(each, slots) for each in pair)
         if number == 0:
             warn_of_other_size(metric, truth)
+        category, comparison = categories.get(truth.name.lstrip("/")), None
         if isinstance(metric, CULaneMetric):
-            metric.update(prediction, truth, category=categories.get(truth.name.lstrip("/")))
+            metric.update(prediction, truth, category=category)
+            comparison = metric.compare(prediction, truth) if errors else None
         else:
             metric.update(prediction, truth)
+        if errors:
+            errors.add(prediction, truth, category=category, comparison=comparison)
         yield prediction
 
 

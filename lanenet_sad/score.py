@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as json_format
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +42,7 @@ def score(
     image_size: tuple[int, int] | None = None,
     canvas_width: int | None = None,
     matching: Matching = "official",
+    protocol: str | None = None,
     allow_missing: bool = False,
     strict: bool = False,
     json: Path | None = None,
@@ -55,15 +55,16 @@ def score(
 
     Args:
         benchmark: culane (and all in its layout), tusimple, bdd100k, llamas or curvelanes.
-        predictions: folder of the prediction files (tusimple: a JSON-lines file).
-        annotations: folder of the label files (culane).
-        labels: label file (tusimple) or folder (bdd100k, llamas, curvelanes).
+        predictions: folder of the prediction files, or the file (tusimple, llamas regression).
+        annotations: folder of the label files; another name for `--labels`.
+        labels: folder of the label files, or the label file (tusimple).
         lists: list files, or folders of them, each list a category; default: those of the label folder.
         iou: IoU thresholds of a match.
         lane_width: in pixels, as which lanes are drawn.
         image_size: height and width of the canvas on which lanes are drawn.
         canvas_width: scale each picture's lanes to this width instead, for pictures of mixed sizes.
         matching: official, oddities included; optimal: the best pairs (culane), no prediction twice (tusimple).
+        protocol: bdd100k: pixels or lane_marks; llamas: lanes, regression or segmentation; default: the first.
         allow_missing: files that are not there count as pictures without lanes, instead of being an error.
         strict: lanes that are odd (single points, no numbers, turning back) end in exit code 2.
         json: file for all figures.
@@ -72,6 +73,7 @@ def score(
         num_workers: processes; default: as many as pay.
         progress: show progress.
     """
+    given = dict(locals())
     request = ScoreRequest(
         benchmark=benchmark,
         predictions=predictions,
@@ -83,23 +85,28 @@ def score(
         image_size=image_size,
         canvas_width=canvas_width,
         matching=matching,
+        protocol=protocol,
         allow_missing=allow_missing,
         images=images,
         num_workers=num_workers,
         progress=progress,
     )
-    scored, report_path = score_files(request, report)
+
+    def command() -> str:
+        from lanenet_sad.visualization.error_report import command_of
+
+        return command_of(score, given)
+
+    scored, report_path = score_files(request, report, command)
     print(scored.score)
-    if scored.num_missing:
-        warnings.warn(
-            f"{scored.num_missing} pictures without a file were counted as pictures without lanes.", stacklevel=2
-        )
-    if not strict:
-        for note in scored.notes:
-            print(f"note: {note}")
+    missing = f"{scored.num_missing} pictures without a file were counted as pictures without lanes."
+    for note in (*([missing] if scored.num_missing else []), *(() if strict else scored.notes)):
+        print(f"note: {note}")
     figures = {"benchmark": benchmark, **scored.score.to_dict(), "missing": scored.num_missing, "notes": scored.notes}
     if json is not None:
         with replacing(json) as temporary:
             temporary.write_text(json_format.dumps(figures, indent=2) + "\n", encoding="utf-8")
         print(f"wrote {json}")
+    if report_path is not None:
+        print(f"wrote {report_path}")
     return Scoring(scored.score, json, report_path, scored.notes if strict else ())

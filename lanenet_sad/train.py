@@ -113,7 +113,7 @@ def train(
     """Train a lane network on a benchmark, with distillation after its start step; returns a summary.
 
     Args:
-        benchmark: culane or tusimple: layout, lane slots and official metric.
+        benchmark: culane, tusimple, bdd100k, llamas or curvelanes: layout, lane slots and official metric.
         root: the benchmark's folder.
         out: folder that gets `last.pt`, `best.safetensors`, `before_distillation.safetensors`, `config.yaml`, logs.
         model: the network to train.

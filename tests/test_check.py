@@ -366,7 +366,7 @@ def test_ctrl_c_ends_cleanly(root):
     change(root / "list/train_gt.txt", f"{FIRST}\n" * 100_000)
     words = [sys.executable, "-m", "lanenet_sad", "check", str(root), "culane", "--num-workers", "2"]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
-    time.sleep(1.5)
+    time.sleep(3)
     os.killpg(process.pid, signal.SIGINT)
     out, error = process.communicate(timeout=20)
     assert process.returncode == 130, error

@@ -153,3 +153,43 @@ def test_groups_that_a_benchmark_does_not_score_warn(tmp_path):
     (tmp_path / "test_label.json").write_text(json.dumps(label) + "\n")
     with pytest.warns(UserWarning, match="group_folders has no effect: tusimple is not scored by group"):
         evaluate("tusimple", root=tmp_path, weights=six, out=tmp_path / "out", group_folders=1, device="cpu")
+
+
+def test_a_report_counts_what_the_score_counts(tmp_path, weights, capsys):
+    root = write_culane_root(tmp_path / "culane")
+    options = {"group_folders": 1, "report": tmp_path / "report", "weight_noise": [0.1], "noise_seeds": 1}
+    result = score(root, tmp_path / "out", weights, **options)
+    assert result.report_path == tmp_path / "report/index.html"
+    figures = json.loads((tmp_path / "report/figures.json").read_text())
+    official = result.score.to_dict()["results"][0]
+    assert official["tp"] + official["fp"] > 0
+    for key in ("tp", "fp", "fn", "f1"):
+        assert figures["totals"][key] == official[key]
+        assert figures["categories"]["clip"][key] == official["categories"]["clip"][key]
+    assert figures["totals"]["num_images"] == 3  # the network with noise is not in it
+    assert figures["command"].startswith(f"lanenet-sad evaluate culane --root {root}")
+    frames = (tmp_path / "report/frames/000.js").read_text()
+    assert '"../culane/clip/00001.jpg"' in frames
+    assert str(result.report_path) in capsys.readouterr().out
+
+
+def test_a_report_of_a_benchmark_that_compares_no_iou(tmp_path):
+    six = write_weights(tmp_path / "six.safetensors", num_lanes=6)
+    label = {"raw_file": "clips/1/20.jpg", "lanes": [[300] * 56], "h_samples": list(range(160, 720, 10))}
+    (tmp_path / "test_label.json").write_text(json.dumps(label) + "\n")
+    result = evaluate(
+        "tusimple",
+        root=tmp_path,
+        weights=six,
+        out=tmp_path / "out",
+        report=tmp_path / "report",
+        group_folders=2,
+        device="cpu",
+        num_workers=0,
+        progress=False,
+    )
+    assert len(result.faults) == 1  # the picture is not there
+    figures = json.loads((tmp_path / "report/figures.json").read_text())
+    assert figures["score"]["fn"] == 1.0
+    assert (figures["totals"]["fn"], figures["compared_by_report"], figures["canvas_width"]) == (1, True, 1640)
+    assert list(figures["categories"]) == ["clips/1"]

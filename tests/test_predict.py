@@ -259,7 +259,7 @@ def test_two_images_with_one_name_for_their_lanes_are_reported(tmp_path, weights
     assert f"road.png: {title}'s name for its lanes" in fault
 
 
-@pytest.mark.parametrize("verb", ["predict", "attention"])
+@pytest.mark.parametrize("verb", ["predict", pytest.param("attention", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_a_signal_keeps_the_finished_part(tmp_path, weights, verb, number):
     clip = write_video(tmp_path / "drive.mp4", num_frames=3000)

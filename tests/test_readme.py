@@ -74,6 +74,8 @@ def test_step_by_step_and_then_the_python_lines(workplace, monkeypatch, capsys):
     assert len(capsys.readouterr().out.splitlines()) == 25
 
 
+# A network of three steps finds nothing, of which `score` warns.
+@pytest.mark.filterwarnings("ignore:No prediction file has", "ignore:Not one of the predicted lanes")
 def test_commands_for_the_benchmarks(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
     root = write_culane_root(workplace / "data" / "CULane", sizes=((590, 1640),) * 3)
@@ -84,6 +86,9 @@ def test_commands_for_the_benchmarks(workplace, monkeypatch):
     run_lines(fenced("bash", "CULane and TuSimple"), {"train": small, "evaluate": "--num-workers 0"})
     written = workplace / "runs/tusimple_enet_sad/test/predictions/predictions.json"
     assert json.loads(written.read_text())["raw_file"] == "clips/test_label/20.jpg"
+    run_lines(fenced("bash", "Official scores, of any model"))
+    assert json.loads((workplace / "runs/tusimple.json").read_text())["benchmark"] == "tusimple"
+    assert (workplace / "runs/culane_enet_sad/test/report/index.html").is_file()
 
 
 def test_commands_for_other_teachers_and_networks(workplace, monkeypatch, capsys):
@@ -111,16 +116,15 @@ def test_commands_for_other_teachers_and_networks(workplace, monkeypatch, capsys
 
 def test_commands_for_own_roads(workplace, monkeypatch):
     monkeypatch.chdir(workplace)
-    root = write_culane_root(workplace / "data" / "own", sizes=((360, 640), (720, 1280), (90, 200)))
-    for split in ("train", "val"):
-        write_culane_list(root / f"list/{split}_gt.txt", [CULaneListEntry(f"/clip/{n:05d}.jpg") for n in range(3)])
+    for n, size in enumerate(((360, 640), (720, 1280), (90, 200), (360, 640), (180, 320))):
+        write_picture(workplace / "my_pictures" / f"{n}.jpg", make_picture(size, seed=n))
     monkeypatch.setattr(
         "lanenet_sad.inference.predictor.SHIPPED_WEIGHTS", write_weights(workplace / "shipped.safetensors")
     )
     small = "--schedule.max-steps 3 --batch-size 1 --runtime.num-workers 0"
     run_lines(fenced("bash", "Your own roads"), {"train": small, "evaluate": "--num-workers 0"})
-    assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 3
-    assert len(list((workplace / "first_labels").rglob("*.json"))) == 3
+    assert json.loads((workplace / "runs/own/val/score.json").read_text())["num_images"] == 2
+    assert len(list((workplace / "my_labels").rglob("*.json"))) == 5
     assert load_weights(workplace / "runs/two_lines/best.safetensors")[0].num_lanes == 2
 
 

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import time
-from collections import deque
 from collections.abc import Generator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,9 +20,9 @@ from lanenet_sad.checking.others import DatasetLayout
 from lanenet_sad.checking.tusimple import TuSimpleLayout
 from lanenet_sad.datasets.base import LaneDataset
 from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.lanes.processes import in_processes
 
-_TASKS_AHEAD = 4  # for each process, so that none waits
-_WORTH_PROCESSES = 256  # pictures
+_WORTH_PROCESSES = 2000  # pictures; another process takes half a second to start
 
 _layout: Layout | None = None  # of this worker process
 
@@ -141,29 +136,12 @@ def _parts(layout: Layout, num_workers: int) -> Generator[Part, None, None]:
     if num_workers <= 1:
         yield from map(layout.inspect, layout.tasks())
         return
-    forking = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    context = multiprocessing.get_context(forking)
-    pool = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_start_worker, initargs=(layout,))
-    waiting: deque[Future[Part]] = deque()
-    try:
-        for task in layout.tasks():
-            waiting.append(pool.submit(_inspect, task))
-            if len(waiting) > _TASKS_AHEAD * num_workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
-    except BrokenProcessPool as error:
-        raise OSError("A process that reads pictures was ended from outside; try fewer --num-workers.") from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+    yield from in_processes(_inspect, layout.tasks(), num_workers, start=_start_worker, arguments=(layout,))
 
 
 def _start_worker(layout: Layout) -> None:
-    """Ctrl-C is the main process's to answer; it ends the workers."""
     global _layout
     _layout = layout
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
     cv2.setNumThreads(1)
 
 

@@ -5,7 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lanenet_sad.datasets.base import LaneDataset, LaneRecord
+    from lanenet_sad.datasets.bdd100k import BDD100K
     from lanenet_sad.datasets.culane import CULane
+    from lanenet_sad.datasets.curvelanes import CurveLanes
+    from lanenet_sad.datasets.llamas import LLAMAS
     from lanenet_sad.datasets.mixture import Mixture
     from lanenet_sad.datasets.sampling import BadSampleError, SampleSet, StepBatches, collate, initialize_worker
     from lanenet_sad.datasets.synthetic import Synthetic
@@ -13,8 +16,11 @@ if TYPE_CHECKING:
     from lanenet_sad.datasets.tusimple import TuSimple
 
 __all__ = [
+    "BDD100K",
+    "LLAMAS",
     "BadSampleError",
     "CULane",
+    "CurveLanes",
     "EvalTransform",
     "LaneDataset",
     "LaneRecord",
@@ -30,9 +36,12 @@ __all__ = [
 
 # Loaded at first use: the transforms import albumentations, which takes a second or two.
 _HOMES = {
+    "BDD100K": "bdd100k",
     "BadSampleError": "sampling",
     "CULane": "culane",
+    "CurveLanes": "curvelanes",
     "EvalTransform": "transforms",
+    "LLAMAS": "llamas",
     "LaneDataset": "base",
     "LaneRecord": "base",
     "Mixture": "mixture",

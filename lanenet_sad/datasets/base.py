@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,6 +82,10 @@ class LaneDataset(ABC):
     def image_size(self, index: int) -> tuple[int, int]:
         """(height, width) of the original picture, from its header."""
 
+    def image_path(self, index: int) -> Path | None:
+        """The picture's file, which need not be there; None for a dataset without files."""
+        return None
+
     def truth(self, index: int) -> LanePrediction:
         """All labelled lanes, in pixels of the original picture, which is not decoded; see `label`.
 
@@ -100,13 +105,33 @@ def load_record(
     return LaneRecord(image, resize_mask(lane_mask, (height, width)), truth)
 
 
-def draw_lane_mask(truth: LanePrediction) -> IntMask:
-    """The mask of labelled lanes, for labels without mask files: those with slots, as wide as CULane draws them.
+def draw_lane_mask(truth: LanePrediction, line_width: int | None = None) -> IntMask:
+    """The mask of labelled lanes, for labels without mask files: those with slots.
 
-    That is 16 px at an image width of 1640 px, in proportion at others.
+    Args:
+        truth: the lanes.
+        line_width: in pixels; None: as wide as CULane draws them, 16 px at an image width of 1640 px, in proportion at
+            others.
     """
     lanes = [lane for lane in truth.lanes if lane.slot is not None]
-    return draw_lanes(lanes, truth.image_size, line_width=label_line_width(truth.image_size[1]))
+    return draw_lanes(lanes, truth.image_size, line_width=line_width or label_line_width(truth.image_size[1]))
+
+
+def check_line_width(line_width: int | None) -> None:
+    """ValueError for a width of drawn labels that is not positive."""
+    if line_width is not None and line_width < 1:
+        raise ValueError(f"line_width: expected at least 1 px, got {line_width}.")
+
+
+def wrong_root(what: str, root: Path, expected: Sequence[str]) -> FileNotFoundError:
+    """The error for a dataset's folder that lacks what it should have: what was expected, and what is there."""
+    if not root.is_dir():
+        found = "but there is no such folder"
+    else:
+        names = sorted(path.name + "/" * path.is_dir() for path in root.iterdir())
+        shown = ", ".join(names[:8]) + f" and {len(names) - 8} more" * (len(names) > 8)
+        found = f"but it has {shown}" if names else "but it is empty"
+    return FileNotFoundError(f"{what} root {root}: expected {' or '.join(expected)} in it, {found}.")
 
 
 def with_slots(lanes: list[Lane], slots: list[int | None]) -> tuple[Lane, ...]:

@@ -47,6 +47,10 @@ class CULane(LaneDataset):
         """(height, width) of the original picture, from its header."""
         return image_size(self._path(self._entries[index].image))
 
+    def image_path(self, index: int) -> Path:
+        """The picture's file, below `root`."""
+        return self._path(self._entries[index].image)
+
     def image(self, index: int) -> Image:
         """The picture alone, see `LaneDataset.image`."""
         return read_image(self._path(self._entries[index].image))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from pathlib import Path
 from typing import final
 
 from lanenet_sad.datasets.base import LaneDataset, LaneRecord
@@ -53,6 +54,11 @@ class Mixture(LaneDataset):
         """(height, width) of the original picture."""
         part, local = self._locate(index)
         return part.image_size(local)
+
+    def image_path(self, index: int) -> Path | None:
+        """The picture's file, if its part has files."""
+        part, local = self._locate(index)
+        return part.image_path(local)
 
     def image(self, index: int) -> Image:
         """The picture alone, see `LaneDataset.image`."""

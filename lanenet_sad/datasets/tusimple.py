@@ -62,6 +62,10 @@ class TuSimple(LaneDataset):
         """(height, width) of the original picture, from its header."""
         return image_size(self._path(index))
 
+    def image_path(self, index: int) -> Path:
+        """The picture's file, beside its label file or below `root`."""
+        return self._path(index)
+
     def image(self, index: int) -> Image:
         """The picture alone, see `LaneDataset.image`."""
         return read_image(self._path(index))

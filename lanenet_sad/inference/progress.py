@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 from rich.console import Console
@@ -19,6 +20,17 @@ class RateColumn(ProgressColumn):
         """E.g. `12.3 images/s`."""
         speed = task.finished_speed or task.speed
         return Text("" if speed is None else f"{speed:.1f} {task.fields['unit']}/s")
+
+
+@contextmanager
+def waiting(description: str, *, enabled: bool = True) -> Iterator[None]:
+    """Says what takes its time without a measure of progress; says nothing where stderr is no terminal."""
+    console = Console(stderr=True)
+    if not (enabled and console.is_terminal):
+        yield
+        return
+    with console.status(description):
+        yield
 
 
 def with_progress(

@@ -34,6 +34,23 @@ def natural_spline(points: ArrayLike, samples_per_span: int = 50) -> Points:
         return _natural_spline(np.asarray(points, dtype=np.float64).reshape(-1, 2), samples_per_span)
 
 
+def natural_spline_by_length(points: ArrayLike, step: float = 1.0) -> Points:
+    """The natural cubic spline of `natural_spline` in double precision, sampled at equal steps of its parameter.
+
+    The samples of a span between two points start anew at its first one; the last point closes the curve. So the
+    CurveLanes metric draws lanes (VEGA's `lane_metric.py`). Consecutive points without a distance count once.
+
+    Args:
+        points: (N, 2) finite.
+        step: of the parameter, the chord length; `chord length / step` samples have to fit into memory.
+
+    Returns:
+        (M, 2); for N < 2 the points themselves.
+    """
+    with np.errstate(all="ignore"):  # points that all but coincide become infinite or NaN
+        return _natural_spline_by_length(np.asarray(points, dtype=np.float64).reshape(-1, 2), step)
+
+
 def sample_at_rows(points: ArrayLike, rows: ArrayLike) -> FloatArray:
     """Where a polyline crosses image rows.
 
@@ -187,6 +204,25 @@ def _natural_spline(points: Points, samples_per_span: int) -> Points:
     curve = start[:, None] + t * (linear[:, None] + t * (curvature[:-1, None] / 2 + t * cubic[:, None]))
     curve = np.concatenate([curve.reshape(-1, 2), knots[-1:]])  # (M, 2)
     return curve.astype(np.float32).astype(np.float64)
+
+
+def _natural_spline_by_length(knots: Points, step: float) -> Points:
+    """See `natural_spline_by_length`; in the order of the original's operations, on which the last bit depends."""
+    chords = np.diff(knots, axis=0)
+    while ((h := np.sqrt((chords * chords).sum(axis=1))[:, None]) == 0).any():  # (N-1, 1)
+        knots = knots[np.concatenate([[True], h[:, 0] > 0])]
+        chords = np.diff(knots, axis=0)
+    if len(knots) < 2:
+        return knots
+    slopes = chords / h
+    curvature = _second_derivatives(h[:, 0], slopes)
+    linear = slopes - (2 * h * curvature[:-1] + h * curvature[1:]) / 6
+    cubic = np.diff(curvature, axis=0) / (6 * h)
+    counts = np.ceil(h[:, 0] / step).astype(np.int64)
+    span = np.repeat(np.arange(len(h)), counts)  # (M-1,)
+    t = (step * (np.arange(len(span)) - np.repeat(np.cumsum(counts) - counts, counts)))[:, None]
+    curve = knots[span] + linear[span] * t + curvature[span] / 2 * t * t + cubic[span] * t * t * t
+    return np.concatenate([curve, knots[-1:]])
 
 
 def _second_derivatives(spans: FloatArray, slopes: FloatArray) -> FloatArray:

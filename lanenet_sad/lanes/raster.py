@@ -67,7 +67,17 @@ def lane_patch(points: Points, size: tuple[int, int], *, line_width: int) -> Lan
         size: (height, width) of the image.
         line_width: in pixels.
     """
-    pixels = _curve_pixels(points)
+    return polyline_patch(_curve_pixels(points), size, line_width=line_width)
+
+
+def polyline_patch(pixels: NDArray[np.int32], size: tuple[int, int], *, line_width: int) -> LanePatch:
+    """Whole pixels joined by thick lines with round ends, cut off at the border; see `whole_pixels`.
+
+    Args:
+        pixels: (M, 2) x and y without repeated neighbours; none leave no trace, one a dot.
+        size: (height, width) of the image.
+        line_width: in pixels.
+    """
     if len(pixels) == 0:
         return LanePatch(np.zeros((0, 0), dtype=np.uint8), 0, 0)
     left = top = 0
@@ -85,22 +95,26 @@ def lane_patch(points: Points, size: tuple[int, int], *, line_width: int) -> Lan
     return LanePatch(mask, top, left)
 
 
+def whole_pixels(points: Points) -> NDArray[np.int32]:
+    """Rounded coordinates as OpenCV takes them, (N, 2) -> (M, 2) without repeated neighbours.
+
+    A coordinate that no 32-bit integer can hold becomes the smallest one, as the CPU's conversion does.
+    """
+    inside = (points >= _INT32.min) & (points <= _INT32.max)
+    pixels = np.where(inside, points, _INT32.min).astype(np.int32)
+    return pixels[unrepeated(pixels)]
+
+
 def label_line_width(image_width: int, at_1640: int = 16) -> int:
     """Line width of label masks for an image of this width; CULane's labels are 16 px wide at 1640 px."""
     return max(1, round(at_1640 * image_width / 1640))
 
 
 def _curve_pixels(points: Points) -> NDArray[np.int32]:
-    """The whole pixels that the evaluator joins by lines, (N, 2) -> (M, 2) without repeated neighbours.
-
-    A coordinate that no 32-bit integer can hold becomes the smallest one, as the CPU's conversion does.
-    """
+    """The whole pixels that the evaluator joins by lines, (N, 2) -> (M, 2) without repeated neighbours."""
     if len(points) < 2:
         return np.zeros((0, 2), dtype=np.int32)
-    rounded = np.rint(natural_spline(points))
-    inside = (rounded >= _INT32.min) & (rounded <= _INT32.max)
-    pixels = np.where(inside, rounded, _INT32.min).astype(np.int32)
-    return pixels[unrepeated(pixels)]
+    return whole_pixels(np.rint(natural_spline(points)))
 
 
 def _draw(mask: IntMask, pixels: NDArray[np.int32], value: int, line_width: int) -> None:
@@ -120,5 +134,5 @@ def _check_opencv_draws_as_evaluator(mask: IntMask, ends: NDArray[np.int32]) -> 
         warnings.warn(
             f"OpenCV {cv2.__version__} draws two-point lanes that leave the image differently from the official "
             "CULane evaluator (IoU off by up to 0.02). Install an OpenCV older than 4.13 for official figures.",
-            stacklevel=3,
+            stacklevel=4,
         )

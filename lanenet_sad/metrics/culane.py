@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
-from lanenet_sad.lanes.raster import LanePatch, lane_patch
+from lanenet_sad.lanes.raster import lane_patch
 from lanenet_sad.metrics.base import LaneMetric
 from lanenet_sad.metrics.culane_score import CULaneCounts, CULaneScore
+from lanenet_sad.metrics.drawn_lanes import DrawnLane
 from lanenet_sad.metrics.matching import Matching, match, match_optimally
 
 CULANE_CANVAS = (590, 1640)
@@ -229,34 +229,13 @@ def lane_ious(
     Returns:
         (G, P): 0 where a lane has fewer than two points, NaN where both lanes leave no pixel on the canvas.
     """
-    rows = [_Drawn(lane_patch(points, canvas_size, line_width=lane_width)) for points in truth]
-    columns = [_Drawn(lane_patch(points, canvas_size, line_width=lane_width)) for points in prediction]
+    rows = [DrawnLane(lane_patch(points, canvas_size, line_width=lane_width)) for points in truth]
+    columns = [DrawnLane(lane_patch(points, canvas_size, line_width=lane_width)) for points in prediction]
     ious = np.zeros((len(truth), len(prediction)))
     for g, p in np.ndindex(ious.shape):
         if len(truth[g]) >= 2 and len(prediction[p]) >= 2:
             ious[g, p] = rows[g].iou(columns[p])
     return ious
-
-
-class _Drawn:
-    """One drawn lane and its number of pixels."""
-
-    def __init__(self, patch: LanePatch) -> None:
-        self.mask, self.top, self.left = patch
-        self.bottom, self.right = self.top + self.mask.shape[0], self.left + self.mask.shape[1]
-        self.area = cv2.countNonZero(self.mask) if self.mask.size else 0
-
-    def iou(self, other: _Drawn) -> float:
-        """Shared pixels / pixels of either; NaN if there are none."""
-        top, bottom = max(self.top, other.top), min(self.bottom, other.bottom)
-        left, right = max(self.left, other.left), min(self.right, other.right)
-        shared = 0
-        if top < bottom and left < right:
-            mine = self.mask[top - self.top : bottom - self.top, left - self.left : right - self.left]
-            theirs = other.mask[top - other.top : bottom - other.top, left - other.left : right - other.left]
-            shared = cv2.countNonZero(cv2.bitwise_and(mine, theirs))
-        union = self.area + other.area - shared
-        return shared / union if union else float("nan")
 
 
 def _points(lanes: Sequence[Lane], scale: float) -> list[Points]:

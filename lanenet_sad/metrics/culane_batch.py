@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from lanenet_sad.lanes.processes import in_processes
 from lanenet_sad.metrics.culane import CULaneMetric, LaneComparison
 from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities, read_lane_files
 
@@ -106,7 +105,7 @@ def score_culane_lists(
     image_sizes: Mapping[str, tuple[int, int]] | None = None,
     num_workers: int = 1,
     keep_lanes: bool = False,
-) -> Iterator[ScoredImages]:
+) -> Generator[ScoredImages, None, None]:
     """Adds the images of lists to a metric, reading `*.lines.txt` files as the official evaluator does.
 
     The file of an image is its name up to the last dot with `.lines.txt` appended, below each folder. A file that is
@@ -131,9 +130,9 @@ def score_culane_lists(
     for folder, what in ((annotations, "labels"), (predictions, "predictions")):
         if not folder.is_dir():
             raise FileNotFoundError(f"CULane {what}: expected the folder {folder}, but there is none.")
-    compiled = sum(map(len, lists.values())) >= _WORTH_COMPILING and not _too_wide(metric)
+    compiled = pays_to_compile(metric, sum(map(len, lists.values())))
     if compiled:
-        compile_comparison(metric)  # before processes are forked, which then have it
+        compile_comparison(metric)  # before other processes start, which read it from disk then
     tasks = [
         (category, list(names[start : start + _CHUNK]), _sizes(names[start : start + _CHUNK], image_sizes, metric))
         for category, names in lists.items()
@@ -144,10 +143,8 @@ def score_culane_lists(
         for task in tasks:
             yield _added(metric, work(task))
         return
-    forking = "fork" if "fork" in multiprocessing.get_all_start_methods() else None
-    with ProcessPoolExecutor(num_workers, mp_context=multiprocessing.get_context(forking)) as pool:
-        for part in pool.map(work, tasks):
-            yield _added(metric, part)
+    for part in in_processes(work, tasks, num_workers):
+        yield _added(metric, part)
 
 
 def score_culane_files(
@@ -165,6 +162,11 @@ def score_culane_files(
         for names_without, more in zip(missing, part.missing, strict=True):
             names_without += more
     return missing
+
+
+def pays_to_compile(metric: CULaneMetric, num_images: int) -> bool:
+    """Whether so many images are compared by the compiled comparison."""
+    return num_images >= _WORTH_COMPILING and not _too_wide(metric)
 
 
 def compile_comparison(metric: CULaneMetric) -> None:
@@ -200,10 +202,10 @@ def _compare(batch: LaneBatch, metric: CULaneMetric, sizes: NDArray[np.int64] | 
     if scales is not None:
         batch = batch._replace(points=_scaled(batch, scales))
     if compiled and not _too_wide(metric):
-        from lanenet_sad.metrics import culane_kernels
+        from lanenet_sad.metrics import culane_kernels, lane_bits
 
-        stamps = culane_kernels.make_stamps(metric.lane_width)
-        flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, metric.lane_width, stamps))
+        pen = lane_bits.make_pen(metric.lane_width)
+        flat = _Flat(*culane_kernels.compare_images(*batch[1:], canvases, pen))
         left = flat.partners == culane_kernels.NOT_COMPARED
     else:
         num_lanes = len(batch.lane_ends)
@@ -255,7 +257,7 @@ def _images(batch: LaneBatch, flat: _Flat) -> list[LaneComparison]:
 
 def _too_wide(metric: CULaneMetric) -> bool:
     """Whether the compiled comparison has no way to draw lanes of that width."""
-    from lanenet_sad.metrics.culane_kernels import WIDEST
+    from lanenet_sad.metrics.lane_bits import WIDEST
 
     return not _NARROWEST <= metric.lane_width <= WIDEST
 

@@ -1,4 +1,4 @@
-"""The CULane comparison compiled: splines, lanes as packed bits, IoUs and pairs of many images in one call.
+"""The CULane comparison compiled: IoUs and pairs of the lanes of many images in one call.
 
 `lane_ious` and `match` say what is computed. This says it again in numbers only, so that numba can compile it; tests
 hold the two against each other.
@@ -7,178 +7,18 @@ hold the two against each other.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from lanenet_sad.metrics.thick_lines import Bits, Ints, compiled, disc, draw_segment
+from lanenet_sad.metrics.lane_bits import Floats, Pen, Singles, count_shared, curve_pixels, draw_lane
+from lanenet_sad.metrics.thick_lines import Bits, Ints, compiled
 
-Floats = NDArray[np.float64]
-Singles = NDArray[np.float32]
+#: The beginning of the SHA-256 of `lane_bits.py`, see `lane_bits.DRAWN_BY`.
+COUNTED_BY = "14a52ebae54f"
 
-_SAMPLES = 50  # of the spline in every span
-_FARTHEST = 16_000.0  # pixels; lanes with a coordinate beyond are left to `lane_ious`
-_REACH = 4  # steps of up to so many pixels in x and in y are drawn with a stamp
-WIDEST = 52  # lanes whose stamps fit into words of 64 bits
 _TOLERANCE = 1e-2  # see `matching`
 _LOWEST_LABEL = -1e5
 
 #: What `compare_images` says of an image that it did not compare.
 NOT_COMPARED = -2
-
-
-@compiled
-def _second_derivatives(spans: Floats, slopes: Floats) -> Floats:
-    """Of the natural spline, (N, 2), from (N-1,) spans and (N-1, 2) slopes; as `lanes.curves` solves for them."""
-    solution = np.zeros((len(spans) + 1, 2))
-    upper, reduced = np.zeros(len(spans)), np.zeros((len(spans), 2))
-    for axis in range(2):
-        above, value = 0.0, 0.0
-        for i in range(len(spans) - 1):
-            side = 6 * (slopes[i + 1, axis] - slopes[i, axis])
-            pivot = 2 * (spans[i] + spans[i + 1]) - spans[i] * above
-            above = spans[i + 1] / pivot
-            value = (side - spans[i] * value) / pivot
-            upper[i], reduced[i, axis] = above, value
-        value = 0.0
-        for i in range(len(spans) - 2, -1, -1):
-            value = reduced[i, axis] - upper[i] * value
-            solution[i + 1, axis] = value
-    return solution
-
-
-@compiled
-def _spline(points: Singles) -> Floats:
-    """The evaluator's curve through three or more different points, (N, 2) -> ((N - 1) * 50 + 1, 2)."""
-    num_spans = len(points) - 1
-    spans, slopes = np.zeros(num_spans), np.zeros((num_spans, 2))
-    for i in range(num_spans):
-        step_x = np.float64(points[i + 1, 0] - points[i, 0])
-        step_y = np.float64(points[i + 1, 1] - points[i, 1])
-        spans[i] = np.sqrt(step_x * step_x + step_y * step_y)
-        slopes[i, 0], slopes[i, 1] = step_x / spans[i], step_y / spans[i]
-    bend = _second_derivatives(spans, slopes)
-    curve = np.zeros((num_spans * _SAMPLES + 1, 2))
-    for axis in range(2):
-        for i in range(num_spans):
-            h = spans[i]
-            start = np.float64(points[i, axis])
-            linear = slopes[i, axis] - h * (2 * bend[i, axis] + bend[i + 1, axis]) / 6
-            square = bend[i, axis] / 2
-            cubic = (bend[i + 1, axis] - bend[i, axis]) / (6 * h)
-            for k in range(_SAMPLES):
-                t = h / _SAMPLES * k
-                curve[i * _SAMPLES + k, axis] = np.float32(start + t * (linear + t * (square + t * cubic)))
-        curve[-1, axis] = points[-1, axis]
-    return curve
-
-
-@compiled
-def _pixels(points: Singles) -> Ints:
-    """The whole pixels that the evaluator joins by lines, (N, 2) -> (M, 2); none where the lane is out of bounds."""
-    none = np.zeros((0, 2), np.int64)
-    knots = np.zeros_like(points)
-    count = 0
-    for i in range(len(points)):
-        for axis in range(2):
-            if not abs(points[i, axis]) <= _FARTHEST:  # also NaN
-                return none
-        if count == 0 or points[i, 0] != knots[count - 1, 0] or points[i, 1] != knots[count - 1, 1]:
-            knots[count] = points[i]
-            count += 1
-    curve = _spline(knots[:count]) if count > 2 else knots[:count].astype(np.float64)
-    result = np.zeros((len(curve), 2), np.int64)
-    count = 0
-    for i in range(len(curve)):
-        if not max(abs(curve[i, 0]), abs(curve[i, 1])) <= _FARTHEST:
-            return none
-        x, y = int(np.rint(curve[i, 0])), int(np.rint(curve[i, 1]))
-        if count == 0 or x != result[count - 1, 0] or y != result[count - 1, 1]:
-            result[count, 0], result[count, 1] = x, y
-            count += 1
-    return result[:count]
-
-
-@compiled
-def make_stamps(lane_width: int) -> Bits:
-    """Short thick lines by their step, (2, 2 * reach + 1, 2 * reach + 1, rows): bodies alone, and with their outlines.
-
-    Every row is one word. A stamp's first bit and row lie `radius + 1 + reach` left of and above the line's start.
-
-    Raises:
-        ValueError: the lanes are too wide for one word; see `WIDEST`.
-    """
-    half = disc(lane_width)
-    margin = len(half) + _REACH
-    size, side = 2 * margin + 1, 2 * _REACH + 1
-    if size > 64:
-        raise ValueError("Lanes too wide for stamps.")
-    stamps = np.zeros((2, side, side, size), np.uint64)
-    for i in range(side):
-        for j in range(side):
-            end_x, end_y = margin + j - _REACH, margin + i - _REACH
-            for outline in range(2):
-                picture = stamps[outline, i, j].reshape(1, size)
-                draw_segment(picture, margin, margin, end_x, end_y, lane_width, size, half, True, outline == 1)
-    return stamps
-
-
-@compiled
-def _draw_lane(bits: Bits, pixels: Ints, lane_width: int, width: int, half: Ints, stamps: Bits) -> None:
-    """Joins pixels by thick lines; most of them are a step or two long and drawn with a stamp."""
-    size, height = stamps.shape[3], bits.shape[1]
-    margin = size // 2
-    for i in range(max(len(pixels) - 1, 1)):
-        x, y = pixels[i]
-        end_x, end_y = pixels[min(i + 1, len(pixels) - 1)]
-        step_x, step_y = end_x - x, end_y - y
-        if abs(step_x) > _REACH or abs(step_y) > _REACH:
-            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, True, True)
-            continue
-        left, top = x - margin, y - margin
-        inside = left >= 0 and top >= 0 and left + size <= width and top + size <= height
-        stamp = stamps[1 if inside else 0, step_y + _REACH, step_x + _REACH]
-        start, end = _REACH + min(step_y, 0), size - _REACH + max(step_y, 0)
-        _put_stamp(bits, stamp[max(start, -top) : min(end, height - top)], left, top + max(start, -top), width)
-        if not inside:
-            draw_segment(bits, x, y, end_x, end_y, lane_width, width, half, False, True)
-
-
-@compiled
-def _put_stamp(bits: Bits, stamp: Bits, left: int, top: int, width: int) -> None:
-    """Sets the pixels of a stamp, (rows,), all of them rows of the picture; cut off at its left and right border."""
-    word, shift = left >> 6, np.uint64(left & 63)  # -1 for what begins left of the picture
-    back = np.uint64(63) - shift
-    if 0 <= word < len(bits):
-        column = bits[word, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] |= stamp[k] << shift
-    if 0 <= word + 1 < len(bits):
-        column = bits[word + 1, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] |= (stamp[k] >> np.uint64(1)) >> back
-    if left + 64 > width and width & 63 and len(stamp) > 0:
-        column = bits[-1, top : top + len(stamp)]
-        for k in range(len(stamp)):
-            column[k] &= (np.uint64(1) << np.uint64(width & 63)) - np.uint64(1)
-
-
-@compiled
-def _popcount(word: np.uint64) -> int:
-    """Number of set bits; compilers know this form and make one instruction of it."""
-    word = word - ((word >> np.uint64(1)) & np.uint64(0x5555555555555555))
-    word = (word & np.uint64(0x3333333333333333)) + ((word >> np.uint64(2)) & np.uint64(0x3333333333333333))
-    word = (word + (word >> np.uint64(4))) & np.uint64(0x0F0F0F0F0F0F0F0F)
-    return int((word * np.uint64(0x0101010101010101)) >> np.uint64(56))
-
-
-@compiled
-def _shared(one: Bits, other: Bits, box: Ints) -> int:
-    """Number of pixels that two drawn lanes share in a box: rows from, to before, words from, to before."""
-    total = 0
-    for word in range(box[2], box[3]):
-        first, second = one[word, box[0] : box[1]], other[word, box[0] : box[1]]
-        for row in range(len(first)):
-            total += _popcount(first[row] & second[row])
-    return total
 
 
 @compiled
@@ -252,7 +92,7 @@ def match_kernel(ious: Floats) -> Ints:
 
 @compiled
 def compare_images(
-    points: Singles, lane_ends: Ints, image_ends: Ints, sizes: Ints, lane_width: int, stamps: Bits
+    points: Singles, lane_ends: Ints, image_ends: Ints, sizes: Ints, pen: Pen
 ) -> tuple[Floats, Ints, Floats]:
     """IoUs and pairs of the lanes of many images.
 
@@ -262,15 +102,13 @@ def compare_images(
         lane_ends: (M,) index behind the last point of each lane.
         image_ends: (I, 2) index behind the last label lane and behind the last predicted lane of each image.
         sizes: (I, 2) height and width of each image's canvas.
-        lane_width: in pixels, at least 2.
-        stamps: `make_stamps(lane_width)`.
+        pen: that draws the lanes, see `make_pen`.
 
     Returns:
         The IoUs, image after image, label lane by label lane. For each lane, (M,), the index of its partner: of labels,
         the predicted lane or -1, of predictions -1; all lanes of an image that this cannot compare, for coordinates
         that are too large or no numbers, have `NOT_COMPARED`. And for each lane, (M,), its IoU with its partner, or -1.
     """
-    half = disc(lane_width)
     num_images = len(image_ends)
     total, most, first = 0, 0, 0
     for i in range(num_images):
@@ -289,7 +127,7 @@ def compare_images(
         table = ious[position : position + num_labels * num_predictions].reshape(num_labels, num_predictions)
         position += num_labels * num_predictions
         if num_labels and num_predictions:
-            drawn = _draw_lanes(points, lane_ends, first, last, bits, areas, boxes, sizes[i], lane_width, half, stamps)
+            drawn = _draw_lanes(points, lane_ends, first, last, bits, areas, boxes, sizes[i], pen)
             if drawn:
                 _fill_table(table, bits, areas, boxes)
                 partners[first:middle] = match_kernel(table)
@@ -312,9 +150,7 @@ def _draw_lanes(
     areas: Ints,
     boxes: Ints,
     size: Ints,
-    lane_width: int,
-    half: Ints,
-    stamps: Bits,
+    pen: Pen,
 ) -> bool:
     """Draws the lanes of one image, with their areas and boxes; False if one is out of bounds."""
     height, width = size
@@ -328,18 +164,18 @@ def _draw_lanes(
         lane_points = points[start : lane_ends[lane]]
         if len(lane_points) < 2:
             continue
-        pixels = _pixels(lane_points)
+        pixels = curve_pixels(lane_points)
         if len(pixels) == 0:
             return False
         picture = bits[lane - first, :words, :height]
-        _draw_lane(picture, pixels, lane_width, width, half, stamps)
-        reach = len(half) + 1
+        draw_lane(picture, pixels, width, pen)
+        reach = len(pen.half) + 1
         box[0], box[1] = max(pixels[:, 1].min() - reach, 0), min(pixels[:, 1].max() + reach + 1, height)
         box[2] = max((pixels[:, 0].min() - reach) >> 6, 0)
         box[3] = min(((pixels[:, 0].max() + reach) >> 6) + 1, words)
         if box[0] >= box[1] or box[2] >= box[3]:
             box[:] = 0
-        areas[lane - first] = _shared(picture, picture, box)
+        areas[lane - first] = count_shared(picture, picture, box)
     return True
 
 
@@ -356,6 +192,6 @@ def _fill_table(table: Floats, bits: Bits, areas: Ints, boxes: Ints) -> None:
             for edge in range(0, 4, 2):
                 both[edge] = max(boxes[g, edge], boxes[other, edge])
                 both[edge + 1] = min(boxes[g, edge + 1], boxes[other, edge + 1])
-            shared = _shared(bits[g], bits[other], both) if both[0] < both[1] else 0
+            shared = count_shared(bits[g], bits[other], both) if both[0] < both[1] else 0
             union = areas[g] + areas[other] - shared
             table[g, p] = shared / union if union > 0 else np.nan

@@ -26,9 +26,9 @@ _ALL_BITS = np.uint64(2**64 - 1)
 def compiled(function: Callable[..., Any]) -> Any:
     """Compiled at the first call; kept on disk for the next process where there is a place to keep it."""
     try:
-        return numba.njit(cache=True, nogil=True)(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy")(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written to
-        return numba.njit(nogil=True)(function)
+        return numba.njit(nogil=True, error_model="numpy")(function)
 
 
 @compiled

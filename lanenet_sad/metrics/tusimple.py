@@ -15,14 +15,12 @@ from lanenet_sad.lanes.curves import sample_at_rows
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.tusimple_files import points_at_rows
 from lanenet_sad.metrics.base import LaneMetric, Score
-from lanenet_sad.metrics.matching import Matching, match_optimally
+from lanenet_sad.metrics.matching import Matching
+from lanenet_sad.metrics.tusimple_frames import FrameScore, score_frame, score_frames
 
 FloatArray = NDArray[np.float64]
 
-PIXEL_LIMIT = 20.0
-MATCH_ACCURACY = 0.85
-MAX_RUN_TIME = 200.0  # milliseconds
-_ABSENT = -100.0
+_TOGETHER = 1000  # frames that are compared at once
 
 # The texts of the official tool, to which ours add where and what.
 _NOT_JSON = "Fail to load json file of the prediction."
@@ -30,14 +28,6 @@ _WRONG_NUMBER = "We do not get the predictions of all the test tasks"
 _KEY_MISSING = "raw_file or lanes or run_time not in some predictions."
 _UNKNOWN_FRAME = "Some raw_file from your predictions do not exist in the test tasks."
 _LANES_FORMAT = "Format of lanes error."
-
-
-class FrameScore(NamedTuple):
-    """The official figures of one frame; the false positive rate may be negative (see `score_frame`)."""
-
-    accuracy: float
-    false_positives: float
-    false_negatives: float
 
 
 @dataclass(frozen=True)
@@ -110,42 +100,6 @@ class TuSimpleMetric(LaneMetric):
         return _mean(self._sums, len(set(named)) + len(self._names) - len(named))
 
 
-def score_frame(
-    prediction: FloatArray,
-    truth: FloatArray,
-    row_anchors: FloatArray,
-    run_time: float,
-    matching: Matching = "official",
-) -> FrameScore:
-    """The official figures of one frame.
-
-    Every label takes the best accuracy over the predictions, so that one prediction may match several labels
-    and the false positive rate may be negative. With more than four labels the worst one is left out and one
-    miss is forgiven. Rows where both label and prediction are absent count as right.
-
-    Args:
-        prediction: (P, R) x at the row anchors; negative or NaN is absent.
-        truth: (G, R) likewise.
-        row_anchors: (R,) y.
-        run_time: in milliseconds; above 200, or with more than G + 2 predictions, the frame scores (0, 0, 1).
-        matching: `official`, or `optimal`: no prediction for more than one label, in the pairs that have the largest
-            sum of accuracies.
-    """
-    num_predictions, num_labels = len(prediction), len(truth)
-    if run_time > MAX_RUN_TIME or num_labels + 2 < num_predictions:
-        return FrameScore(0.0, 0.0, 1.0)
-    accuracies = _label_accuracies(prediction, truth, row_anchors, matching).tolist()
-    matched = sum(accuracy >= MATCH_ACCURACY for accuracy in accuracies)
-    missed = num_labels - matched
-    total = sum(accuracies)
-    if num_labels > 4:
-        total -= min(accuracies)
-        missed -= missed > 0
-    counted = max(min(num_labels, 4), 1)
-    false_positives = (num_predictions - matched) / num_predictions if num_predictions else 0.0
-    return FrameScore(total / counted, false_positives, missed / counted)
-
-
 def score_tusimple_files(
     label_path: str | Path, prediction_path: str | Path, *, allow_missing: bool = False, matching: Matching = "official"
 ) -> TuSimpleScore:
@@ -200,24 +154,40 @@ def score_tusimple_frames(
             f"{_WRONG_NUMBER} ({prediction_path}: {len(predictions)} lines, {label_path}: {len(labels)} lines)."
         )
     truth = dict(_label(label, f"{label_path}, line {n}") for n, label in enumerate(labels, 1))
-    scores = FrameScores([], [], len(truth), [])
-    for n, prediction in enumerate(predictions, 1):
-        name, figures = _score_line(prediction, truth, f"{prediction_path}, line {n}", matching)
-        scores.names.append(name)
-        scores.figures.append(figures)
-    if allow_missing:
-        there = set(scores.names)
-        scores.missing.extend(name for name in truth if name not in there)
-        for name in scores.missing:
-            label, row_anchors = truth[name]
-            scores.names.append(name)
-            scores.figures.append(score_frame(np.zeros((0, len(row_anchors))), label, row_anchors, 0.0, matching))
-    return scores
+    frames = [_frame(prediction, truth, f"{prediction_path}, line {n}") for n, prediction in enumerate(predictions, 1)]
+    there = {frame.name for frame in frames}
+    missing = [name for name in truth if name not in there] if allow_missing else []
+    frames += [_Frame(name, np.zeros((0, len(truth[name][1]))), *truth[name], 0.0) for name in missing]
+    return FrameScores([frame.name for frame in frames], _figures(frames, matching), len(truth), missing)
 
 
-def _score_line(
-    prediction: Any, truth: dict[str, tuple[FloatArray, FloatArray]], where: str, matching: Matching
-) -> tuple[str, FrameScore]:
+class _Frame(NamedTuple):
+    """One frame as it is compared."""
+
+    name: str
+    prediction: FloatArray  # (P, R)
+    truth: FloatArray  # (G, R)
+    row_anchors: FloatArray  # (R,)
+    run_time: float  # milliseconds
+
+
+def _figures(frames: Sequence[_Frame], matching: Matching) -> list[FrameScore]:
+    """The figures of all frames; those of the same shape are computed together."""
+    alike: dict[tuple[int, ...], list[int]] = {}
+    for index, frame in enumerate(frames):
+        members = alike.setdefault((*frame.prediction.shape, len(frame.truth)), [])
+        members.append(index)
+    figures = np.zeros((len(frames), 3))
+    for members in alike.values():
+        for start in range(0, len(members), _TOGETHER):
+            chosen = members[start : start + _TOGETHER]
+            _, found, truth, rows, run_times = zip(*(frames[index] for index in chosen), strict=True)
+            arrays = np.stack(found), np.stack(truth), np.stack(rows), np.array(run_times)
+            figures[chosen] = score_frames(*arrays, matching)
+    return [FrameScore(*row) for row in figures.tolist()]
+
+
+def _frame(prediction: Any, truth: dict[str, tuple[FloatArray, FloatArray]], where: str) -> _Frame:
     keys = ("raw_file", "lanes", "run_time")
     absent = [key for key in keys if not isinstance(prediction, dict) or key not in prediction]
     if absent:
@@ -229,8 +199,7 @@ def _score_line(
     if isinstance(run_time, bool) or not isinstance(run_time, int | float):
         raise ValueError(f"{_LANES_FORMAT} ({where}: expected run_time in milliseconds, got {run_time!r})")
     try:
-        x = _x_array(lanes, len(row_anchors))
-        return name, score_frame(x, label, row_anchors, float(run_time), matching)
+        return _Frame(name, _x_array(lanes, len(row_anchors)), label, row_anchors, float(run_time))
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{_LANES_FORMAT} ({where}: {error})") from error
 
@@ -279,38 +248,6 @@ def _plain_array(lanes: Any, num_rows: int) -> FloatArray | None:
         return None
     fits = array.ndim == 2 and array.shape[1] == num_rows and array.dtype.kind in "if"
     return array.astype(np.float64) if fits else None
-
-
-def _label_accuracies(
-    prediction: FloatArray, truth: FloatArray, row_anchors: FloatArray, matching: Matching
-) -> FloatArray:
-    """The share of rows that the predictions, (P, R), have right for each label, (G, R) -> (G,)."""
-    if len(prediction) == 0 or len(truth) == 0:
-        return np.zeros(len(truth))
-    limits = PIXEL_LIMIT / np.cos(np.arctan(_slopes(truth, row_anchors)))  # (G,)
-    predicted = np.where(prediction >= 0, prediction, _ABSENT)
-    label = np.where(truth >= 0, truth, _ABSENT)
-    right = np.abs(predicted - label[:, None]) < limits[:, None, None]  # (G, P, R)
-    accuracies: FloatArray = np.count_nonzero(right, axis=2) / len(row_anchors)  # (G, P)
-    if matching == "optimal":
-        pairs = np.array(match_optimally(accuracies))
-        return np.where(pairs >= 0, accuracies[np.arange(len(pairs)), pairs], 0.0)
-    best: FloatArray = accuracies.max(axis=1)
-    return best
-
-
-def _slopes(truth: FloatArray, row_anchors: FloatArray) -> FloatArray:
-    """Slopes of x over y by least squares through the labels' points, (G,); 0 where they do not determine one."""
-    present = truth >= 0  # (G, R)
-    count = np.maximum(present.sum(axis=1), 1)[:, None]
-    y = np.where(present, row_anchors, 0.0)
-    x = np.where(present, truth, 0.0)
-    y = np.where(present, y - y.sum(axis=1, keepdims=True) / count, 0.0)
-    x = np.where(present, x - x.sum(axis=1, keepdims=True) / count, 0.0)
-    spread = (y * y).sum(axis=1)
-    known = spread > 0
-    slopes: FloatArray = np.where(known, (y * x).sum(axis=1) / np.where(known, spread, 1.0), 0.0)
-    return slopes
 
 
 def _x_at_rows(side: LanePrediction, rows: FloatArray) -> FloatArray:

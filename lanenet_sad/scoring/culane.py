@@ -4,36 +4,46 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 
-from lanenet_sad.inference.progress import with_progress
+from lanenet_sad.inference.progress import waiting, with_progress
 from lanenet_sad.lanes.files import lines_path, read_culane_list, relative_name
 from lanenet_sad.lanes.images import image_size
+from lanenet_sad.lanes.lane import Lane, LanePrediction
 from lanenet_sad.metrics.culane import CULANE_CANVAS, CULaneMetric
-from lanenet_sad.metrics.culane_batch import MissingFiles, ScoredImages, score_culane_lists
-from lanenet_sad.metrics.culane_files import Oddities
+from lanenet_sad.metrics.culane_batch import (
+    MissingFiles,
+    ScoredImages,
+    compile_comparison,
+    pays_to_compile,
+    score_culane_lists,
+)
+from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities
 from lanenet_sad.metrics.culane_score import CULaneScore
-from lanenet_sad.scoring.request import Scored, ScoreRequest, refuse_missing
+from lanenet_sad.scoring.pages import image_below
+from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, refuse_missing, warn_unused
 
+_LABELS = "the folder of the label files"
+_OPTIONS = {"lists", "iou", "lane_width", "image_size", "canvas_width", "matching", "images", "num_workers"}
 _NUM_SAMPLED = 200  # pictures whose size is looked at, where all should be of the official size
-_IMAGES_A_PROCESS = 2000  # that pay for another process
+_IMAGES_A_PROCESS = 10_000  # that pay for another process
 
 
-def score_culane(request: ScoreRequest, look: Callable[[ScoredImages], None] | None = None) -> Scored:
+def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | None = None) -> Scored:
     """Scores `*.lines.txt` files.
 
     Args:
-        request: with `annotations`; without lists, those of its `list/test_split/` or its `list/test.txt` count.
+        request: without lists, those of the labels' `list/test_split/` or their `list/test.txt` count.
         look: is called with every part of the lists, lanes included.
 
     Raises:
         FileNotFoundError: a folder, a list or, unless missing files are allowed, a file is missing.
         ValueError: a list is empty or broken, or pictures are of another size than the canvas.
     """
-    annotations = request.annotations
-    if annotations is None:
-        raise ValueError("score culane: expected --annotations, the folder of the label files.")
+    annotations = labels_of(request, _LABELS)
+    warn_unused(request, _OPTIONS)
     lists = read_lists(_lists(request, annotations))
     names = [name for part in lists.values() for name in part]
     metric = CULaneMetric(
@@ -46,6 +56,9 @@ def score_culane(request: ScoreRequest, look: Callable[[ScoredImages], None] | N
     sizes = _image_sizes(request, metric, names)
     if not request.allow_missing:
         _refuse_wrong_folders(annotations, request.predictions, names)
+    if pays_to_compile(metric, len(names)):
+        with waiting("making the comparison ready (seconds, once on a machine)", enabled=request.progress):
+            compile_comparison(metric)
     parts = score_culane_lists(
         annotations,
         request.predictions,
@@ -62,6 +75,33 @@ def score_culane(request: ScoreRequest, look: Callable[[ScoredImages], None] | N
     score = metric.compute()
     _warn_of_nothing(score)
     return Scored(score, len({*missing.annotations, *missing.predictions}), tuple(oddities.sentences()))
+
+
+def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[Scored, Path]:
+    """Scores CULane files and writes the page, on which the same lanes are paired; see `score_files`."""
+    from lanenet_sad.visualization.error_report import ErrorReport
+
+    images = request.images or labels_of(request, _LABELS)
+    report = ErrorReport(
+        directory,
+        title="Errors on culane",
+        image_path=image_below(images),
+        lane_width=request.lane_width or 30,
+        canvas_width=request.canvas_width,
+        iou_threshold=request.iou[0] if request.iou else 0.5,
+    )
+    canvas = request.image_size or CULANE_CANVAS
+
+    def look(part: ScoredImages) -> None:
+        assert part.batch is not None
+        assert part.comparison is not None
+        for number, (name, comparison) in enumerate(zip(part.batch.names, part.comparison.images, strict=True)):
+            size = image_size(images / relative_name(name)) if request.canvas_width else canvas
+            prediction, truth = (_lanes(part.batch, number, side, size) for side in (PREDICTIONS, LABELS))
+            report.add(prediction, truth, category=part.category, comparison=comparison)
+
+    scored = score_files(request, look)
+    return scored, report.write(scored.score, command)
 
 
 def read_lists(paths: Sequence[Path]) -> dict[str | None, list[str]]:
@@ -119,15 +159,14 @@ def _image_sizes(
     request: ScoreRequest, metric: CULaneMetric, names: Sequence[str]
 ) -> Mapping[str, tuple[int, int]] | None:
     """Sizes of all pictures where they are needed; else a look at some, where pictures are there."""
-    root = request.images or request.annotations
-    assert root is not None
+    root = request.images or labels_of(request, _LABELS)
     if metric.canvas_width is not None:
         shown = with_progress(names, description="reading sizes", total=len(names), enabled=request.progress)
         return {name: image_size(root / relative_name(name)) for name in shown}
     other: dict[str, tuple[int, int]] = {}
     for name in names[:: max(1, len(names) // _NUM_SAMPLED)]:
-        path = root / relative_name(name)
-        if path.is_file() and (size := image_size(path)) != metric.canvas_size:
+        size = _size_if_any(root / relative_name(name))
+        if size is not None and size != metric.canvas_size:
             other[name] = size
     if other:
         first, size = next(iter(other.items()))
@@ -140,8 +179,19 @@ def _image_sizes(
     return None
 
 
+def _size_if_any(path: Path) -> tuple[int, int] | None:
+    """Of a picture that is there and whole; scores of files do without pictures."""
+    try:
+        return image_size(path)
+    except (FileNotFoundError, ValueError):
+        return None
+
+
 def _gather(
-    parts: Iterator[ScoredImages], request: ScoreRequest, total: int, look: Callable[[ScoredImages], None] | None
+    parts: Generator[ScoredImages, None, None],
+    request: ScoreRequest,
+    total: int,
+    look: Callable[[ScoredImages], None] | None,
 ) -> tuple[MissingFiles, Oddities]:
     missing, oddities = MissingFiles([], []), Oddities()
 
@@ -155,8 +205,9 @@ def _gather(
             for _ in range(part.metric.num_images):
                 yield
 
-    for _ in with_progress(by_image(), description="scoring", total=total, enabled=request.progress):
-        pass
+    with closing(parts):  # an interruption ends the processes as well
+        for _ in with_progress(by_image(), description="scoring", total=total, enabled=request.progress):
+            pass
     return missing, oddities
 
 
@@ -176,3 +227,7 @@ def _warn_of_nothing(score: CULaneScore) -> None:
             "works on resized or cropped pictures has to scale its lanes back.",
             stacklevel=3,
         )
+
+
+def _lanes(batch: LaneBatch, number: int, side: int, size: tuple[int, int]) -> LanePrediction:
+    return LanePrediction(tuple(Lane(points) for points in batch.lanes(number, side)), size, batch.names[number])

@@ -25,6 +25,8 @@ def test_a_mixture_is_its_parts_one_behind_the_other(parts):
     assert both.truth(len(own)).lanes[0].points.tolist() == rendered.truth(0).lanes[0].points.tolist()
     assert both.load(1).image.shape[:2] == both.image_size(1) == own.image_size(1)
     assert (both.image(len(own)) == rendered.image(0)).all()
+    assert both.image_path(2) == own.image_path(2) == own.root / "clip/00002.jpg"
+    assert both.image_path(len(own)) is None  # rendered pictures have no files
     with pytest.raises(IndexError, match="from 0 to 7, got 8"):
         both.name(8)
 

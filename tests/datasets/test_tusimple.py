@@ -29,6 +29,7 @@ def test_frames_of_several_label_files(tmp_path: Path) -> None:
     assert len(dataset) == 2
     assert dataset.num_lanes == 6
     assert dataset.name(1) == "clips/0601/2/20.jpg"
+    assert dataset.image_path(1) == tmp_path / "clips/0601/2/20.jpg"
     truth = dataset.truth(1)
     assert truth.image_size == SIZE
     assert truth.row_anchors is not None

@@ -11,7 +11,8 @@ import pytest
 from lanenet_sad.lanes.files import read_culane_lines
 from lanenet_sad.lanes.lane import Points
 from lanenet_sad.metrics.culane import CULANE_CANVAS, CULaneMetric, lane_ious
-from lanenet_sad.metrics.culane_batch import score_culane_files
+from lanenet_sad.metrics.culane_batch import compare_batch, count_batch, score_culane_files
+from lanenet_sad.metrics.culane_files import read_lane_files
 from lanenet_sad.metrics.culane_score import CULaneCounts
 from lanenet_sad.metrics.matching import match
 
@@ -109,3 +110,32 @@ def test_lanes_that_opencv_versions_draw_differently_are_drawn_as_the_official_t
         images = read_expected(root / f"expected_{kind}.json")["images"]
         check_images(root, kind, {"images": {name: images[name] for name in names}})
     assert sum(map(len, sensitive.values())) > 0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("lane_width", [30, 10])
+def test_compiled_ious_matches_and_counts_equal_the_official(shared: Path, kind: str, lane_width: int) -> None:
+    root = shared / "goldens" / "culane"
+    expected = read_expected(root / f"expected_{kind}.json")
+    names = list(expected["images"])
+    batch = read_lane_files(root / "anno", root / f"pred_{kind}", names).batch
+    metric = CULaneMetric(iou_thresholds=THRESHOLDS, lane_width=lane_width)
+    compared = compare_batch(batch, metric)
+    for name, found in zip(names, compared.images, strict=True):
+        figures = expected["images"][name][f"w{lane_width}"]
+        official = np.array(figures["iou"], dtype=np.float64).reshape(found.ious.shape)
+        np.testing.assert_allclose(found.ious, official, rtol=0, atol=6e-10, err_msg=name)
+        assert found.pairs == figures["match"], name
+    count_batch(batch, compared.matched, metric, None)
+    totals = metric.compute().totals
+    assert totals == {t: counts(expected["overall"][f"w{lane_width}_t{t}"]) for t in THRESHOLDS}
+
+
+def test_what_opencv_versions_draw_differently_is_drawn_as_the_official_tool_does(shared: Path) -> None:
+    root = shared / "goldens" / "culane"
+    for kind, names in json.loads((root / "opencv_sensitive.json").read_text()).items():
+        expected = read_expected(root / f"expected_{kind}.json")["images"]
+        batch = read_lane_files(root / "anno", root / f"pred_{kind}", names).batch
+        for name, found in zip(names, compare_batch(batch, CULaneMetric()).images, strict=True):
+            official = np.array(expected[name]["w30"]["iou"], dtype=np.float64).reshape(found.ious.shape)
+            np.testing.assert_allclose(found.ious, official, rtol=0, atol=6e-10, err_msg=name)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from lanenet_sad.lanes.lane import Lane, LanePrediction
 from lanenet_sad.lanes.tusimple_files import read_tusimple, write_tusimple
@@ -240,3 +242,39 @@ def test_broken_label_file_is_named_with_its_line(tmp_path: Path, label: object)
     (tmp_path / "p.json").write_text('{"raw_file": "a", "lanes": [], "run_time": 1}\n')
     with pytest.raises(ValueError, match=r"TuSimple label .*labels\.json, line 1: expected raw_file, h_samples and"):
         score_tusimple_files(tmp_path / "labels.json", tmp_path / "p.json")
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+NUMBERS = st.integers(-3, 700) | st.floats(-1e9, 1e9) | st.sampled_from([10**400, float("nan"), True, None])
+LANES = st.lists(st.lists(NUMBERS, max_size=3), max_size=7) | ANYTHING
+LINES = st.fixed_dictionaries(
+    {},
+    optional={
+        "raw_file": st.sampled_from(["a", "b"]) | ANYTHING,
+        "lanes": LANES,
+        "h_samples": st.lists(NUMBERS, max_size=3) | ANYTHING,
+        "run_time": NUMBERS | ANYTHING,
+    },
+)
+
+
+FILES = st.tuples(st.lists(LINES | ANYTHING, max_size=3), st.sampled_from([b"", b"", b"{", b"\xff", b"\n[]"]))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FILES, FILES, st.booleans())
+def test_any_lines_give_a_score_or_the_documented_error(tmp_path: Path, labels, predictions, allow_missing) -> None:
+    for name, (lines, rest) in (("labels.json", labels), ("found.json", predictions)):
+        (tmp_path / name).write_bytes("".join(json.dumps(line) + "\n" for line in lines).encode() + rest)
+    told = ".json"
+    try:
+        told += str(
+            score_tusimple_files(tmp_path / "labels.json", tmp_path / "found.json", allow_missing=allow_missing)
+        )
+    except ValueError as error:
+        told = str(error)
+    assert ".json" in told

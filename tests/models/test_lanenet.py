@@ -167,7 +167,7 @@ def test_an_untrained_network_expects_background_in_nine_pixels_of_ten(num_lanes
     assert float(probs[:, 0].mean()) == pytest.approx(0.9, abs=0.02)
 
 
-@pytest.mark.parametrize("layout", ["original", "port"])
+@pytest.mark.parametrize("layout", ["original", pytest.param("port", marks=pytest.mark.slow)])
 def test_overfits_one_batch(layout):
     torch.manual_seed(0)
     targets = make_targets(size=SIZE)

@@ -67,7 +67,7 @@ def test_diagnostics_leave_the_gradients_alone():
     assert all(p.grad is None for p in learner.parameters())
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0])
+@pytest.mark.parametrize("scale", [pytest.param(0.0, marks=pytest.mark.slow), 1.0])
 def test_one_batch_can_be_learnt_by_heart(scale):
     learner, images = make_learner()
     optimizer = torch.optim.AdamW(learner.parameters(), lr=5e-3)

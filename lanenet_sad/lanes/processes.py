@@ -1,0 +1,82 @@
+"""Work spread over processes, its results in order."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager, nullcontext
+from typing import Any, TypeVar
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+_AHEAD = 4  # tasks under way for each process, so that memory stays flat
+
+
+def in_processes(
+    work: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    num_workers: int,
+    *,
+    start: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+) -> Generator[Result, None, None]:
+    """The results of tasks, in their order; closing the generator ends the processes after what they have begun.
+
+    Processes are started afresh: forked ones hang where the program has threads, such as torch's. Ctrl-C is the main
+    process's to answer.
+
+    Args:
+        work: a function that another process can import.
+        tasks: are handed out a few at a time.
+        num_workers: processes.
+        start: is called once in each process, with `arguments`.
+        arguments: of `start`.
+
+    Raises:
+        OSError: a process was ended from outside.
+    """
+    pool = ProcessPoolExecutor(
+        num_workers,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_begin,
+        initargs=(start, arguments),
+    )
+    waiting: deque[Future[Result]] = deque()
+    try:
+        for number, task in enumerate(tasks):
+            with _interrupts_ignored() if number == 0 else nullcontext():
+                waiting.append(pool.submit(work, task))  # the first one starts the processes
+            if len(waiting) > _AHEAD * num_workers:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    except BrokenProcessPool as error:
+        raise OSError("A process was ended from outside; try fewer --num-workers.") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def _interrupts_ignored() -> Generator[None, None, None]:
+    """Ctrl-C is ignored, also by processes that are started meanwhile, from their first moment on."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    previous = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _begin(start: Callable[..., None] | None, arguments: tuple[Any, ...]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if start is not None:
+        start(*arguments)
