@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 import pytest
+from benchmark_factories import write_bdd100k_root, write_curvelanes_root, write_llamas_root
 from factories import make_picture, make_straight_lane, write_picture
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -313,6 +314,28 @@ def test_tusimple_with_faults(tusimple):
     assert lines["listed_twice"] == [3]
     assert lines["split_overlap"] == [2]
     assert {"single_point", "no_points", "repeated_points", "turning_back"} <= set(lines)
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "write", "validation"),
+    [
+        ("bdd100k", write_bdd100k_root, "val"),
+        ("llamas", write_llamas_root, "valid"),
+        ("curvelanes", write_curvelanes_root, "valid"),
+    ],
+    ids=["bdd100k", "llamas", "curvelanes"],
+)
+def test_the_other_benchmarks(benchmark, write, validation, tmp_path):
+    root = write(tmp_path / benchmark)
+    assert not [one for one in found(root, benchmark).values() if one["severity"] == "fault"]
+    write(root, split=validation)  # the same pictures under the same names, in another folder
+    assert found(root, benchmark)["split_copies"]["count"] >= 2
+    pictures = sorted(path for path in root.rglob("*.*g") if "/train/" in path.as_posix())
+    cut(pictures[0], 0.5)
+    pictures[1].unlink()
+    broken = found(root, benchmark)
+    assert broken["image_unreadable"]["count"] == broken["image_missing"]["count"] == 1
+    assert broken["image_unreadable"]["examples"][0]["line"] == 1
 
 
 def test_tusimple_without_one_of_its_files(tusimple):

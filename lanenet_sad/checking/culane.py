@@ -77,7 +77,7 @@ class CULaneLayout(Layout):
         """The first word of the line."""
         return line.split()[0]
 
-    def image_path(self, source: int, name: str) -> Path:
+    def image_path(self, source: int, name: str, number: int) -> Path:
         """Below the root."""
         return self.root / relative_name(name)
 
@@ -91,7 +91,7 @@ class CULaneLayout(Layout):
             part.findings.add(kind, file, number, f"{entry.image}: {detail}")
 
         part.statistics.add_picture(entry.image)
-        size, fingerprint = look_at_image(self.image_path(part.source, entry.image), report, decode=self.decode)
+        size, fingerprint = look_at_image(self.image_path(part.source, entry.image, number), report, decode=self.decode)
         part.keys.append((number, name_key(entry.image), fingerprint))
         if size is not None:
             part.statistics.image_sizes[size] += 1

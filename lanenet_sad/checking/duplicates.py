@@ -71,7 +71,7 @@ def _same_files(
     """Those rows of a group whose files are equal from the first byte to the last."""
     by_digest: dict[bytes, list[tuple[int, int, int, int]]] = {}
     for row in rows:
-        digest = _digest(layout.image_path(row[1], names[row[1], row[0]]))
+        digest = _digest(layout.image_path(row[1], names[row[1], row[0]], row[0]))
         by_digest.setdefault(digest, []).append(row)
     return [same for digest, same in by_digest.items() if digest and len(same) > 1]
 

@@ -78,14 +78,14 @@ def find_layout(
     if isinstance(found, TuSimpleBenchmark):
         return TuSimpleLayout(root, splits, lanes, files=found.splits, max_listed=max_listed, decode=decode)
     datasets: dict[str, LaneDataset | Exception] = {}
-    for split in splits or ("train", "val", "test"):
+    for split in splits or ("train", "val"):  # the labels of their test sets are not public
         try:
             datasets[split] = found.dataset(root, split, lanes)
         except (ValueError, OSError) as error:
             if splits or not isinstance(error, FileNotFoundError):
                 datasets[split] = error
     if not datasets:
-        raise FileNotFoundError(f"{benchmark} root {root}: found no train, val or test split. Check the path.")
+        raise FileNotFoundError(f"{benchmark} root {root}: found neither a split train nor val. Check the path.")
     return DatasetLayout(root, datasets, lanes, max_listed=max_listed, decode=decode)
 
 

@@ -104,8 +104,8 @@ class Layout(ABC):
         """The name of the picture on a line that could be read."""
 
     @abstractmethod
-    def image_path(self, source: int, name: str) -> Path:
-        """Where a picture lies."""
+    def image_path(self, source: int, name: str, number: int) -> Path:
+        """Where the picture lies that a line names."""
 
     def num_lines(self) -> int:
         """Lines of all sources, for showing progress."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import final
+from typing import Protocol, final, runtime_checkable
 
 from lanenet_sad.checking.findings import Findings
 from lanenet_sad.checking.layout import PART_SIZE, Layout, Part, Source, Task, name_key
+from lanenet_sad.checking.pictures import Report, look_at_image
 from lanenet_sad.checking.tusimple import report_lanes
 from lanenet_sad.datasets.base import LaneDataset
 
@@ -16,8 +17,8 @@ from lanenet_sad.datasets.base import LaneDataset
 class DatasetLayout(Layout):
     """The datasets of a benchmark; a list that a dataset refuses is one finding, and its pictures are not looked at.
 
-    Pictures are known by name alone here, so copies under other names are not found, nor are files cut off behind
-    their header, unless they are decoded.
+    Of datasets that do not say where their pictures lie, copies under other names are not found, nor are files cut off
+    behind their header, unless they are decoded.
 
     Args:
         root: the dataset's folder.
@@ -62,9 +63,10 @@ class DatasetLayout(Layout):
         """The picture's name in the dataset."""
         return self._datasets[source][1].name(number - 1)
 
-    def image_path(self, source: int, name: str) -> Path:
-        """Below the root."""
-        return self.root / name.lstrip("/")
+    def image_path(self, source: int, name: str, number: int) -> Path:
+        """As the dataset says, or else below the root."""
+        dataset = self._datasets[source][1]
+        return dataset.image_path(number - 1) if isinstance(dataset, _HasImageFiles) else self.root / name.lstrip("/")
 
     def inspect(self, task: Task) -> Part:
         """Looks at a range of pictures."""
@@ -76,21 +78,45 @@ class DatasetLayout(Layout):
     def _inspect_picture(self, dataset: LaneDataset, number: int, part: Part) -> None:
         file, index = self.sources[part.source].file, number - 1
         name = dataset.name(index)
+
+        def report(kind: str, detail: str) -> None:
+            part.findings.add(kind, file, number, f"{name}: {detail}")
+
         part.statistics.add_picture(name)
-        part.keys.append((number, name_key(name), 0))
-        size = dataset.usual_size
-        try:
-            size = dataset.image_size(index)
+        size, fingerprint, key = self._look_at_image(dataset, index, report)
+        part.keys.append((number, key, fingerprint))
+        if size is not None:
             part.statistics.image_sizes[size] += 1
-            if self.decode:
-                dataset.image(index)
-        except (ValueError, OSError) as error:
-            kind = "image_missing" if isinstance(error, FileNotFoundError) else "image_unreadable"
-            part.findings.add(kind, file, number, f"{name}: {error}")
+        size = size or dataset.usual_size
         try:
             label = dataset.label(index, size)
         except (ValueError, OSError) as error:
             kind = "label_missing" if isinstance(error, FileNotFoundError) else "label_unreadable"
-            part.findings.add(kind, file, number, f"{name}: {error}")
+            report(kind, str(error))
             return
         report_lanes(label, size, dataset.num_lanes, part, number, file)
+
+    def _look_at_image(
+        self, dataset: LaneDataset, index: int, report: Report
+    ) -> tuple[tuple[int, int] | None, int, int]:
+        """The size of a picture, its fingerprint, and a key of its file: its name alone may be in two splits."""
+        if isinstance(dataset, _HasImageFiles):
+            path = dataset.image_path(index)
+            return *look_at_image(path, report, decode=self.decode), name_key(str(path))
+        size = None
+        try:
+            size = dataset.image_size(index)
+            if self.decode:
+                dataset.image(index)
+        except FileNotFoundError as error:
+            report("image_missing", str(error))
+        except (ValueError, OSError) as error:
+            report("image_unreadable", str(error))
+        return size, 0, name_key(dataset.name(index))
+
+
+@runtime_checkable
+class _HasImageFiles(Protocol):
+    """A dataset that says where its pictures lie."""
+
+    def image_path(self, index: int) -> Path: ...

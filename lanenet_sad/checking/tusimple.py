@@ -82,7 +82,7 @@ class TuSimpleLayout(Layout):
         """The picture's `raw_file`."""
         return str(json.loads(line)["raw_file"])
 
-    def image_path(self, source: int, name: str) -> Path:
+    def image_path(self, source: int, name: str, number: int) -> Path:
         """Beside the label file, or below the root."""
         below = relative_name(name)
         beside = (self.root / self.sources[source].file).parent / below
@@ -95,7 +95,7 @@ class TuSimpleLayout(Layout):
             part.findings.add(kind, file, number, f"{label.name}: {detail}")
 
         part.statistics.add_picture(label.name)
-        size, fingerprint = look_at_image(self.image_path(part.source, label.name), report, decode=self.decode)
+        size, fingerprint = look_at_image(self.image_path(part.source, label.name, number), report, decode=self.decode)
         part.keys.append((number, name_key(label.name), fingerprint))
         if size is not None:
             part.statistics.image_sizes[size] += 1
