@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from lanenet_sad.lanes.curves import resample, thin, unrepeated
+from lanenet_sad.lanes.curves import FloatArray, resample, thin, unrepeated
 from lanenet_sad.lanes.lane import Points
 
 CONTOUR_POINTS = 256
 LINE_POINTS = 48
 ROUNDS = 6
-ENDS = 4  # points of the line by which the corner that it ends in may lie aside
+ENDS, MOST_LEANING = 4, 12  # points at each end that may lean towards a corner: at least, at most
 TOLERANCE = 0.5  # of the thinned result, in pixels
 
 
@@ -40,7 +40,7 @@ def centre_line(polygon: Points) -> Points:
     line = _average_of_sides(contour)
     for _ in range(ROUNDS):
         line = _smoothed(_moved_to_middle(line, closed))
-    return thin(_with_straight_ends(line), tolerance=TOLERANCE, max_points=24)
+    return thin(_with_straight_ends(line, closed), tolerance=TOLERANCE, max_points=24)
 
 
 def is_open_line(points: Points) -> bool:
@@ -56,7 +56,7 @@ def is_open_line(points: Points) -> bool:
     chord = points[-1] - points[0]
     lengths = np.hypot(steps[:, 0], steps[:, 1])
     turns = (steps[:-1] * steps[1:]).sum(axis=1) / (lengths[:-1] * lengths[1:])
-    return bool((steps @ chord > 0).all() and (turns > 0.5).all())  # cos 60 degrees
+    return bool((steps @ chord > 0).all() and (turns > 0.8).all())  # some 37 degrees
 
 
 def _average_of_sides(contour: Points) -> Points:
@@ -72,9 +72,7 @@ def _moved_to_middle(line: Points, closed: Points) -> Points:
 
     Points whose crossings are missing, or lie far more apart than usual (along the area), stay.
     """
-    tangents = np.gradient(line, axis=0)
-    lengths = np.hypot(tangents[:, 0], tangents[:, 1])
-    normals = np.stack([-tangents[:, 1], tangents[:, 0]], axis=1) / np.where(lengths == 0, 1, lengths)[:, None]
+    normals, lengths = _normals(line)
     before, after = _nearest_crossings(line, normals, closed)
     span = after - before
     known = np.isfinite(span) & (lengths > 0)
@@ -94,15 +92,40 @@ def _smoothed(line: Points) -> Points:
     return resample(soft, LINE_POINTS)
 
 
-def _with_straight_ends(line: Points) -> Points:
-    """The line with its ends, which are corners of the outline, led straight on from what lies before them."""
-    ends = []
-    for end, near, far in ((line[0], line[ENDS], line[3 * ENDS]), (line[-1], line[-1 - ENDS], line[-1 - 3 * ENDS])):
-        direction = near - far
-        length = float(direction @ direction)
-        share = float((end - near) @ direction) / length if length else 0.0
-        ends.append(near + max(share, 0.0) * direction)
-    return np.concatenate([ends[0][None], line[ENDS:-ENDS], ends[1][None]])
+def _with_straight_ends(line: Points, closed: Points) -> Points:
+    """The line with both ends, which lean towards corners of the outline, led straight on to the outline instead.
+
+    As much is replaced as the area is wide there, since no farther do the corners reach.
+    """
+    halves = (line[: len(line) // 2], line[: len(line) // 2 - 1 : -1])
+    outer = [_straight_end(half, closed) for half in halves]
+    return np.concatenate([outer[0], outer[1][::-1]])
+
+
+def _straight_end(half: Points, closed: Points) -> Points:
+    """Half a line, from its end inwards, with the straight end in the place of the part that leans."""
+    before, after = _nearest_crossings(half, _normals(half)[0], closed)
+    width = float(np.nan_to_num(after - before)[ENDS : MOST_LEANING + 1].max())
+    distance = np.hypot(*(half - half[0]).T)
+    start = int(np.clip((distance < width).sum(), ENDS, MOST_LEANING))
+    near, far = half[start], half[start + 2 * ENDS]
+    direction = near - far
+    length = float(np.hypot(*direction))
+    if length == 0:
+        return half
+    direction = direction / length
+    ahead = float(_nearest_crossings(near[None], direction[None], closed)[1][0])
+    corner = max(float((half[0] - near) @ direction), 0.0)
+    # A straight end that leaves a bent area far before the corner leaves it through its side.
+    reach = ahead if np.isfinite(ahead) and ahead > corner - 0.75 * width else corner
+    return np.concatenate([(near + reach * direction)[None], half[start:]])
+
+
+def _normals(line: Points) -> tuple[Points, FloatArray]:
+    """Unit normals (N, 2) and the lengths (N,) of the tangents that they stand on."""
+    tangents = np.gradient(line, axis=0)
+    lengths = np.hypot(tangents[:, 0], tangents[:, 1])
+    return np.stack([-tangents[:, 1], tangents[:, 0]], axis=1) / np.where(lengths == 0, 1, lengths)[:, None], lengths
 
 
 def _nearest_crossings(points: Points, directions: Points, closed: Points) -> tuple[Points, Points]:
