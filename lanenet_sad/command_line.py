@@ -87,7 +87,7 @@ def normalize_words(words: Sequence[str], function: Callable[..., Any]) -> list[
         if not has_value:
             value = _take_value(remaining, hint, name)
         elif hint is not None and _is_list(hint) and not value.startswith("["):
-            value = _as_json_list([value])
+            value = _as_json_list([value], hint)
         if path == "config":
             value = str(find_config(value))
         result.append(f"--{path}={value}")
@@ -136,13 +136,16 @@ def _take_value(remaining: list[str], hint: Any, name: str) -> str:
             values.append(remaining.pop(0))
         if not values:
             raise ValueError(f"--{name}: expected one or more values behind it.")
-        return _as_json_list(values)
+        return _as_json_list(values, hint)
     if not remaining or remaining[0].startswith("--"):
         raise ValueError(f"--{name}: expected a value behind it.")
     return remaining.pop(0)
 
 
-def _as_json_list(values: list[str]) -> str:
+def _as_json_list(values: list[str], hint: Any) -> str:
+    if all(set(typing.get_args(one)) <= {str, Ellipsis} for one in _alternatives(hint) if _is_list(one)):
+        return json.dumps(values)  # 2024 is the name of a folder there, no number
+
     def literal(value: str) -> Any:
         try:
             return json.loads(value)

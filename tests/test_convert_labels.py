@@ -15,7 +15,7 @@ from lanenet_sad.cli import main
 from lanenet_sad.convert import convert
 from lanenet_sad.datasets import CULane
 from lanenet_sad.lanes.files import read_culane_lines
-from lanenet_sad.lanes.images import image_size
+from lanenet_sad.lanes.images import image_size, read_image
 
 LINES = {"left": [[20, 70], [70, 30]], "right": [[150, 70], [90, 30]]}
 
@@ -126,13 +126,18 @@ def test_a_folder_of_other_origin_is_refused(tmp_path):
         convert(source, out=source / "own", progress=False)
 
 
+def set_orientation(path: Path, orientation: int) -> None:
+    """Writes an EXIF flag into a JPEG: 3 turns it by half, 6 by a quarter."""
+    picture = path.read_bytes()
+    entry = b"\x12\x01\x03\x00\x01\x00\x00\x00" + bytes([orientation, 0, 0, 0])
+    exif = b"\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + entry + b"\x00\x00\x00\x00"
+    path.write_bytes(picture[:2] + exif + picture[2:])
+
+
 def test_a_picture_inside_the_label_and_one_that_was_turned(tmp_path):
     source = tmp_path / "labels"
     write_picture(source / "turned.jpg", make_picture((160, 72)))
-    picture = (source / "turned.jpg").read_bytes()
-    entry = b"\x12\x01\x03\x00\x01\x00\x00\x00\x06\x00\x00\x00"  # orientation: turn by a quarter
-    exif = b"\xff\xe1\x00\x22Exif\x00\x00II*\x00\x08\x00\x00\x00\x01\x00" + entry + b"\x00\x00\x00\x00"
-    (source / "turned.jpg").write_bytes(picture[:2] + exif + picture[2:])
+    set_orientation(source / "turned.jpg", 6)
     (source / "turned.json").write_text(json.dumps(label(image="turned.jpg")))
     inside = cv2.imencode(".jpg", make_picture((72, 160)))[1].tobytes()
     embedded = label(image="gone.jpg", imageData=base64.b64encode(inside).decode())
@@ -141,6 +146,43 @@ def test_a_picture_inside_the_label_and_one_that_was_turned(tmp_path):
     assert not result.faults
     assert image_size(tmp_path / "own/turned.jpg") == (72, 160)
     assert (tmp_path / "own/embedded.jpg").read_bytes() == inside
+
+
+def test_a_picture_turned_by_half_is_written_as_the_program_showed_it(tmp_path):
+    source = tmp_path / "labels"
+    write_picture(source / "a.jpg", make_picture((72, 160)))
+    stored = read_image(source / "a.jpg").astype(int)
+    set_orientation(source / "a.jpg", 3)
+    (source / "a.json").write_text(json.dumps(label()))
+    convert(source, out=tmp_path / "labelme", progress=False)
+    assert np.abs(read_image(tmp_path / "labelme/a.jpg").astype(int) - stored[::-1, ::-1]).mean() < 3
+    (source / "a.json").unlink()
+    (source / "a.lines.txt").write_text("20 70 70 30\n")  # CULane's text is about stored pixels
+    convert(source, out=tmp_path / "culane", progress=False)
+    assert (tmp_path / "culane/a.jpg").read_bytes() == (source / "a.jpg").read_bytes()
+
+
+def test_pictures_that_predict_drew_into_are_not_trained_on(tmp_path, capsys):
+    source = write_labels(tmp_path / "labels", folders=("2024", "2025"))
+    (source / "lanes.jsonl").write_text("{}\n")
+    words = ["convert", str(source), "--out", str(tmp_path / "own")]
+    assert main(words) == 2
+    assert "have lanes drawn into them by predict); name the folder of the pictures with --images" in (
+        capsys.readouterr().err
+    )
+    write_labels(tmp_path / "originals", folders=("2024", "2025"))
+    assert main([*words, "--images", str(tmp_path / "originals"), "--val-folders", "2024"]) == 0
+    assert {name.split("/")[1] for name in names(tmp_path / "own", "val")} == {"2024"}
+
+
+def test_a_broken_list_of_a_benchmark_is_told(tmp_path):
+    root = write_culane_root(tmp_path / "culane")
+    (root / "list/val_gt.txt").write_text("/clip/00000.jpg /../x.png\n")
+    result = convert(root, out=tmp_path / "own", progress=False)
+    assert result.pictures == {"train": 3}
+    (fault,) = result.faults
+    assert "val_gt.txt, line 1" in fault
+    assert "no labels to read for val, test" in result.summary()
 
 
 def test_a_label_of_another_picture_size_is_a_fault(tmp_path):

@@ -169,7 +169,15 @@ def _write_own(
     for (picture, lanes), split in _shown(rows, "writing", len(rows), choice):
         try:
             file = picture.file if picture.file is not None else embedded_picture(picture.label_file)
-            result.count(split, layout.add(split, picture.name, file, lanes, label_size=picture.image_size))
+            written = layout.add(
+                split,
+                picture.name,
+                file,
+                lanes,
+                label_size=picture.image_size,
+                drawn_upright=kind in ("labelme", "cvat"),
+            )
+            result.count(split, written)
         except (ValueError, FileNotFoundError) as error:
             result.faults.append(str(error))
 
@@ -198,17 +206,23 @@ def _write_benchmark(
 ) -> None:
     """Every split that a benchmark has, under its own name."""
     root = source.parent if source.is_file() else source
-    missing = []
+    missing: dict[str, Exception] = {}
     for split in BENCHMARK_SPLITS:
         try:
             dataset = find_benchmark(kind).dataset(root, split, layout.num_lanes)
-        except (ValueError, FileNotFoundError) as error:
-            missing.append(error)
-            continue
-        _write_split(dataset, split, layout, choice, result)
+        except FileNotFoundError as error:
+            missing[split] = error
+        except ValueError as error:
+            missing[split] = error
+            if split != "test" or kind in ("culane", "tusimple"):  # of the others no labels of that split are public
+                result.faults.append(str(error))
+        else:
+            _write_split(dataset, split, layout, choice, result)
     if len(missing) == len(BENCHMARK_SPLITS):
-        raise missing[0]
+        raise missing["train"]
     result.splitting = "the splits are those of the source"
+    if missing:
+        result.splitting += f", which has no labels to read for {', '.join(missing)}"
 
 
 def _write_split(

@@ -22,6 +22,8 @@ _ENDINGS: dict[str, tuple[str, ...]] = {
     "cvat": (".xml",),
     "culane": (".lines.txt",),
 }
+DRAWN = "lanes.jsonl"
+"""`predict` writes this beside its drawn pictures, which nobody wants to train on."""
 Progress = Callable[[Iterable[Path], int], Iterator[Path]]
 
 
@@ -80,12 +82,7 @@ def read_source(source: Path, kind: LabelFormat, images: Path | None, progress: 
     if not files:
         raise FileNotFoundError(f"Source {source}: there is no file that ends in {_ENDINGS[kind][0]}.")
     base = source.parent if source.is_file() else source
-    around = (
-        [base / "images", base, base.parent / "images", base.parent] if source.is_file() else [base / "images", base]
-    )
-    if kind == "culane" and source.is_file():
-        around = [base]
-    finder = PictureFinder([images] if images is not None else around[: 2 if kind != "coco" else 4])
+    finder = PictureFinder([images] if images is not None else _usual_folders(base, kind))
     content = SourceContent()
     names: dict[str, Path] = {}
     used: set[Path] = set()
@@ -116,6 +113,15 @@ def read_source(source: Path, kind: LabelFormat, images: Path | None, progress: 
             content.pictures.append(found)
     content.left_out = len(finder.all() - used)
     return content
+
+
+def _usual_folders(base: Path, kind: LabelFormat) -> list[Path]:
+    """Where the pictures of label files in `base` are looked for; those of COCO often have a folder of their own."""
+    if (base / DRAWN).is_file():
+        return [base / "images"]
+    if kind == "coco":
+        return [base / "images", base, base.parent / "images", base.parent]
+    return [base] if kind == "culane" else [base / "images", base]
 
 
 def embedded_picture(label_file: Path) -> bytes:
@@ -159,6 +165,8 @@ def _found(
     if kind in ("labelme", "culane"):
         stem = label_file.name.removesuffix(".lines.txt").removesuffix(".json")
         beside = [label_file.parent / name] if kind == "labelme" else []
+        if (base / DRAWN).is_file():
+            beside = [path for path in beside if not path.resolve().is_relative_to(base.resolve())]
         beside += [folder / below / f"{stem}{ending}" for folder in finder.folders for ending in _endings(name)]
         file = next((path for path in beside if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file()), None)
         if file is not None:
@@ -175,6 +183,8 @@ def _found(
         name = (below / f"{label_file.stem}{Path(name).suffix or '.jpg'}").as_posix()
     elif file is None:
         folders = ", ".join(map(str, finder.folders)) or "any folder"
+        if (base / DRAWN).is_file():
+            folders += f" (those in {base} have lanes drawn into them by predict)"
         raise FileNotFoundError(
             f"{label_file}: its picture {picture.name!r} is not in {folders}; name the folder of the pictures with "
             "--images."

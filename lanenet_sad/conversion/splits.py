@@ -35,7 +35,7 @@ def split_names(names: Sequence[str], val_share: float, val_folders: Sequence[st
     folders = [str(PurePosixPath(name).parent) for name in names]
     if val_folders:
         chosen = _named(folders, val_folders)
-        how = f"validation: {len(chosen)} folders as named"
+        how = f"validation: {len(chosen)} of {len(set(folders))} folders, as named"
     elif val_share == 0 or len(names) < 2:
         return ["train"] * len(names), "validation: none"
     elif len(set(folders)) > 1:

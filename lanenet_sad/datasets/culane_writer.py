@@ -84,6 +84,7 @@ class CULaneWriter:
         lanes: Sequence[Lane],
         *,
         label_size: tuple[int, int] | None = None,
+        drawn_upright: bool = False,
     ) -> list[Lane]:
         """Writes one picture with its lanes.
 
@@ -94,6 +95,8 @@ class CULaneWriter:
             lanes: in any order; if none of them has a slot, slots are given by geometry.
             label_size: (height, width) of the picture that the lanes were drawn on. If only the picture as turned by
                 its EXIF orientation has that size, it is written turned.
+            drawn_upright: the program that they were drawn with turns pictures by their EXIF orientation: decides
+                where both ways have that size, or no size is given.
 
         Returns:
             The lanes from left to right, each with its slot or None.
@@ -104,7 +107,7 @@ class CULaneWriter:
                 right, or a file that was changed since would be replaced.
         """
         below = relative_name(name)
-        turned, size = self._check_picture(picture, label_size)
+        turned, size = self._check_picture(picture, label_size, drawn_upright)
         placed = _left_to_right(lanes, size, self.num_lanes)
         slotted = [lane for lane in placed if lane.slot is not None]
         _check_order(slotted, below)
@@ -136,19 +139,23 @@ class CULaneWriter:
         return faults
 
     def _check_picture(
-        self, picture: Path | bytes | Image, label_size: tuple[int, int] | None
+        self, picture: Path | bytes | Image, label_size: tuple[int, int] | None, drawn_upright: bool
     ) -> tuple[Image | None, tuple[int, int]]:
         """The picture to write in the place of the given one, if any, and the size of what is written."""
         if isinstance(picture, np.ndarray):
             return None, (int(picture.shape[0]), int(picture.shape[1]))
         with _as_file(picture) as path:
             size = image_size(path)
-            read_image(path, min_size=(1, 1))  # a broken picture is better found now than in training
-            if label_size is None or label_size == size:
-                return None, size
-            upright = read_image(path, upright=True) if label_size == size[::-1] else None
-        if upright is not None and upright.shape[:2] == label_size:
-            return upright, label_size
+            stored = read_image(path, min_size=(1, 1))  # a broken picture is better found now than in training
+            turned = read_image(path, min_size=(1, 1), upright=True)
+            upright = None if np.array_equal(stored, turned) else read_image(path, upright=True)
+        if upright is not None:
+            upright_size = (int(upright.shape[0]), int(upright.shape[1]))
+            fits = label_size is None or label_size == upright_size
+            if fits and (drawn_upright or (label_size is not None and label_size != size)):
+                return upright, upright_size
+        if label_size is None or label_size == size:
+            return None, size
         expected, got = (f"{height}x{width}" for height, width in (label_size, size))
         where = picture if isinstance(picture, Path) else "inside the label file"
         raise ValueError(
