@@ -195,3 +195,53 @@ def test_it_does_without_torch(tmp_path):
         f"import sys\nfrom lanenet_sad.cli import main\nmain({words(tmp_path)!r})\nassert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"image_size": (0, 0)}, "expected a positive height and width"),
+        ({"lane_width": 0}, "Expected positive widths"),
+        ({"num_workers": 0}, "--num-workers: expected 1 or more"),
+        ({"iou": [1.5]}, "IoU thresholds"),
+    ],
+    ids=["canvas", "lane", "processes", "threshold"],
+)
+def test_numbers_without_sense_are_refused(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        run(make_root(tmp_path), **options)
+
+
+def test_two_lists_of_one_name_are_refused_and_repeated_images_are_told(tmp_path, capsys):
+    root = make_root(tmp_path)
+    first = root / "labels/list/test_split/test0_normal.txt"
+    other = root / "elsewhere/test0_normal.txt"
+    other.parent.mkdir()
+    other.write_text("/b/1.jpg\n")
+    with pytest.raises(ValueError, match="test0_normal twice"):
+        run(root, lists=[first, other])
+    (root / "again.txt").write_text("/a/1.jpg\n")
+    assert run(root, lists=[first, root / "again.txt"]).score.num_images == 3
+    assert "1 images stand in them more than once" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_not_there_is_named(tmp_path):
+    root = make_root(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"--images .*nowhere: expected a folder"):
+        run(root, images=root / "nowhere")
+    (root / "found/a/1.lines.txt").unlink()
+    (root / "found/a/1.lines.txt").mkdir()
+    with pytest.raises(OSError, match=r"Lane file .*a/1\.lines\.txt: cannot be read"):
+        run(root)
+
+
+def test_a_frame_predicted_twice_in_the_place_of_another_is_told(tmp_path, capsys):
+    frames = [{"raw_file": f"{n}.jpg", "lanes": [[600, 610]], "h_samples": [300, 310]} for n in range(2)]
+    (tmp_path / "labels.json").write_text("".join(json.dumps(frame) + "\n" for frame in frames))
+    (tmp_path / "found.json").write_text((json.dumps({**frames[0], "run_time": 1}) + "\n") * 2)
+    given = ["score", "tusimple", "--labels", f"{tmp_path}/labels.json", "--predictions", f"{tmp_path}/found.json"]
+    assert cli.main(given) == 0
+    said = capsys.readouterr().out
+    assert "1 are for frames that have one already" in said
+    assert "1 frames have no prediction" in said
+    assert cli.main([*given, "--strict"]) == 2

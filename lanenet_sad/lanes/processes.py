@@ -29,7 +29,8 @@ def in_processes(
     """The results of tasks, in their order; closing the generator ends the processes after what they have begun.
 
     Processes are started afresh: forked ones hang where the program has threads, such as torch's. Ctrl-C is the main
-    process's to answer.
+    process's to answer. As always with fresh processes, a script that gets here has to guard its own start with
+    `if __name__ == "__main__":`.
 
     Args:
         work: a function that another process can import.
@@ -57,7 +58,10 @@ def in_processes(
         while waiting:
             yield waiting.popleft().result()
     except BrokenProcessPool as error:
-        raise OSError("A process was ended from outside; try fewer --num-workers.") from error
+        raise OSError(
+            "A process ended before its work was done. Either it was ended from outside (try fewer --num-workers), or "
+            'a script called this at its top level: put the call below `if __name__ == "__main__":`.'
+        ) from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 

@@ -68,6 +68,8 @@ class CULaneMetric(LaneMetric):
         self.matching = matching
         if not self.iou_thresholds or not all(0 <= threshold < 1 for threshold in self.iou_thresholds):
             raise ValueError(f"IoU thresholds: expected one or more in [0, 1), got {list(iou_thresholds)}.")
+        if min(canvas_size) < 1:
+            raise ValueError(f"CULane canvas: expected a positive height and width, got {list(canvas_size)}.")
         if lane_width < 1 or (canvas_width is not None and canvas_width < 1):
             raise ValueError(f"Expected positive widths, got lane_width={lane_width}, canvas_width={canvas_width}.")
         self.counted_thresholds = tuple(dict.fromkeys((*self.iou_thresholds, *MEAN_THRESHOLDS)))

@@ -143,6 +143,8 @@ def read_lane_files(annotations: Path, predictions: Path, names: Sequence[str]) 
                     data = file.read()
             except (FileNotFoundError, NotADirectoryError):
                 missing[side].append(name)
+            except OSError as error:
+                raise OSError(f"Lane file {folder}{stem}.lines.txt: cannot be read: {error.strerror}.") from error
             else:
                 _read_lanes(data, values, counts, oddities, side, name)
             image_ends.append(len(counts))
@@ -162,8 +164,9 @@ def _read_lanes(data: bytes, values: list[float], counts: list[int], oddities: O
     if lanes is None:  # numbers that only a C++ stream reads so, or none at all
         lanes = [lane.points.ravel().tolist() for lane in parse_culane_lines(data.decode("latin-1"))]
         for line, numbers in zip(lines, lanes, strict=True):
-            if len(line.split()) > len(numbers) + 1:
-                oddities.add(side, _CUT, name)
+            if len(words := line.split()) > len(numbers):
+                unpaired = len(words) == len(numbers) + 1 and _is_number(words[-1])
+                oddities.add(side, _UNPAIRED if unpaired else _CUT, name)
     for numbers in lanes:
         if len(numbers) % 2:
             numbers.pop()
@@ -183,6 +186,10 @@ def _plain_numbers(data: bytes, lines: list[bytes]) -> list[list[float]] | None:
     except ValueError:
         return None
     return lanes if all(map(math.isfinite, map(sum, lanes))) else None
+
+
+def _is_number(word: bytes) -> bool:
+    return word.translate(None, _PLAIN) == b"" and word.strip(b"+-.eE") != b""
 
 
 def _note_shapes(batch: LaneBatch, oddities: Oddities) -> None:

@@ -134,7 +134,8 @@ class FrameScores(NamedTuple):
         names: `raw_file` of every prediction, in file order; may repeat.
         figures: of the same predictions.
         num_labels: distinct `raw_file`s of the labels.
-        missing: `raw_file`s without a prediction, which stand at the end of the others.
+        missing: `raw_file`s without a prediction; where these are allowed they stand at the end of the others, else
+            they do not count, as officially, where another frame was predicted twice.
     """
 
     names: list[str]
@@ -156,8 +157,9 @@ def score_tusimple_frames(
     truth = dict(_label(label, f"{label_path}, line {n}") for n, label in enumerate(labels, 1))
     frames = [_frame(prediction, truth, f"{prediction_path}, line {n}") for n, prediction in enumerate(predictions, 1)]
     there = {frame.name for frame in frames}
-    missing = [name for name in truth if name not in there] if allow_missing else []
-    frames += [_Frame(name, np.zeros((0, len(truth[name][1]))), *truth[name], 0.0) for name in missing]
+    missing = [name for name in truth if name not in there]
+    if allow_missing:
+        frames += [_Frame(name, np.zeros((0, len(truth[name][1]))), *truth[name], 0.0) for name in missing]
     return FrameScores([frame.name for frame in frames], _figures(frames, matching), len(truth), missing)
 
 

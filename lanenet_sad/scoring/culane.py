@@ -23,7 +23,7 @@ from lanenet_sad.metrics.culane_batch import (
 from lanenet_sad.metrics.culane_files import LABELS, PREDICTIONS, LaneBatch, Oddities
 from lanenet_sad.metrics.culane_score import CULaneScore
 from lanenet_sad.scoring.pages import image_below
-from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, refuse_missing, warn_unused
+from lanenet_sad.scoring.request import Scored, ScoreRequest, chosen, labels_of, list_files, refuse_missing, warn_unused
 
 _LABELS = "the folder of the label files"
 _OPTIONS = {"lists", "iou", "lane_width", "image_size", "canvas_width", "matching", "images", "num_workers"}
@@ -48,12 +48,15 @@ def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | No
     names = [name for part in lists.values() for name in part]
     metric = CULaneMetric(
         iou_thresholds=request.iou or (0.5,),
-        lane_width=request.lane_width or 30,
+        lane_width=chosen(request.lane_width, 30),
         canvas_size=request.image_size or CULANE_CANVAS,
         canvas_width=request.canvas_width,
         matching=request.matching,
     )
     sizes = _image_sizes(request, metric, names)
+    for folder, what in ((annotations, "labels"), (request.predictions, "predictions"), (request.images, "images")):
+        if folder is not None and not folder.is_dir():
+            raise FileNotFoundError(f"--{what} {folder}: expected a folder, but there is none of that name.")
     if not request.allow_missing:
         _refuse_wrong_folders(annotations, request.predictions, names)
     if pays_to_compile(metric, len(names)):
@@ -74,7 +77,10 @@ def score_files(request: ScoreRequest, look: Callable[[ScoredImages], None] | No
         refuse_missing(missing.predictions, "prediction files (*.lines.txt)", request.predictions)
     score = metric.compute()
     _warn_of_nothing(score)
-    return Scored(score, len({*missing.annotations, *missing.predictions}), tuple(oddities.sentences()))
+    notes = oddities.sentences()
+    if repeated := len(names) - len(set(names)):
+        notes.append(f"lists: {repeated} images stand in them more than once, and count each time")
+    return Scored(score, len({*missing.annotations, *missing.predictions}), tuple(notes))
 
 
 def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[Scored, Path]:
@@ -86,7 +92,7 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
         directory,
         title="Errors on culane",
         image_path=image_below(images),
-        lane_width=request.lane_width or 30,
+        lane_width=chosen(request.lane_width, 30),
         canvas_width=request.canvas_width,
         iou_threshold=request.iou[0] if request.iou else 0.5,
     )
@@ -111,12 +117,10 @@ def read_lists(paths: Sequence[Path]) -> dict[str | None, list[str]]:
         FileNotFoundError: a list is missing, or a folder has none.
         ValueError: a list is empty or broken.
     """
-    files: list[Path] = []
-    for path in paths:
-        inside = sorted(path.glob("*.txt")) if path.is_dir() else [path]
-        if not inside:
-            raise FileNotFoundError(f"Lists {path}: expected files *.txt with an image per line, but there are none.")
-        files += inside
+    files = list_files(paths)
+    stems = [file.stem for file in files]
+    if twice := sorted({stem for stem in stems if stems.count(stem) > 1}):
+        raise ValueError(f"--lists: expected lists of different names, which are the categories, got {twice[0]} twice.")
     alone = len(files) == 1 and not paths[0].is_dir()
     return {None if alone else file.stem: [entry.image for entry in read_culane_list(file)] for file in files}
 
@@ -213,13 +217,17 @@ def _gather(
 
 def _num_workers(request: ScoreRequest, num_images: int) -> int:
     if request.num_workers is not None:
-        return max(1, request.num_workers)
+        if request.num_workers < 1:
+            raise ValueError(f"--num-workers: expected 1 or more, got {request.num_workers}.")
+        return request.num_workers
     return max(1, min(os.cpu_count() or 1, num_images // _IMAGES_A_PROCESS))
 
 
 def _warn_of_nothing(score: CULaneScore) -> None:
     counts = next(iter(score.totals.values()))
-    if counts.tp + counts.fp == 0:
+    if counts.tp + counts.fn == 0:
+        warnings.warn("No label file has a single lane; check the folder of the labels.", stacklevel=3)
+    elif counts.tp + counts.fp == 0:
         warnings.warn("No prediction file has a single lane; check that the model wrote any.", stacklevel=3)
     elif counts.tp == 0 and counts.fn:
         warnings.warn(

@@ -9,7 +9,16 @@ from lanenet_sad.metrics.llamas import score_llamas_files
 from lanenet_sad.metrics.llamas_regression import score_llamas_regression_files
 from lanenet_sad.metrics.llamas_segmentation import score_llamas_segmentation_files
 from lanenet_sad.scoring.pages import page_of
-from lanenet_sad.scoring.request import Scored, ScoreRequest, labels_of, no_page, protocol_of, read_names, warn_unused
+from lanenet_sad.scoring.request import (
+    Scored,
+    ScoreRequest,
+    chosen,
+    labels_of,
+    no_page,
+    protocol_of,
+    read_names,
+    warn_unused,
+)
 
 _PROTOCOLS = ("lanes", "regression", "segmentation")
 _LABELS = "the folder of the label files, or one JSON file with x at the image rows"
@@ -29,7 +38,7 @@ def score_files(request: ScoreRequest, look: Look | None = None) -> Scored:
             request.predictions,
             names=names,
             iou_thresholds=request.iou or (0.5,),
-            lane_width=request.lane_width or 30,
+            lane_width=chosen(request.lane_width, 30),
             allow_missing=request.allow_missing,
             look=look,
         )
@@ -44,4 +53,6 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     """Scores lanes and writes the page of the error analysis, on which they are paired as the score pairs them."""
     if protocol_of(request, _PROTOCOLS) != "lanes":
         raise no_page(request, "only the protocol `lanes` has lanes to show one by one")
-    return page_of(request, directory, command, score_files, suffix=_PICTURE)
+    labels = labels_of(request, _LABELS)
+    pictures = labels.parent.parent / "color_images" / labels.name
+    return page_of(request, directory, command, score_files, suffix=_PICTURE, images=pictures, lane_width=30)

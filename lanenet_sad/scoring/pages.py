@@ -9,7 +9,7 @@ from lanenet_sad.lanes.files import relative_name
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.lane_f1 import Look
-from lanenet_sad.scoring.request import Scored, ScoreRequest
+from lanenet_sad.scoring.request import Scored, ScoreRequest, chosen
 
 
 def image_below(folder: Path | None) -> Callable[[str], Path | None]:
@@ -31,6 +31,7 @@ def page_of(
     score: Callable[[ScoreRequest, Look], Scored],
     *,
     suffix: str,
+    lane_width: int,
     images: Path | None = None,
 ) -> tuple[Scored, Path]:
     """Scores files with `score`, which shows the lanes of every image, and writes the page of the error analysis.
@@ -41,6 +42,7 @@ def page_of(
         command: that led here.
         score: the benchmark's own.
         suffix: from the name of an image to the name of its picture.
+        lane_width: the benchmark's own.
         images: folder of the pictures, where the request names none.
     """
     from lanenet_sad.visualization.error_report import ErrorReport
@@ -50,6 +52,7 @@ def page_of(
         directory,
         title=f"Errors on {request.benchmark}",
         image_path=lambda name: below(f"{name}{suffix}"),
+        lane_width=chosen(request.lane_width, lane_width),
         iou_threshold=request.iou[0] if request.iou else 0.5,
     )
 

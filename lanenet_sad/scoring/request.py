@@ -48,6 +48,26 @@ class Scored:
     notes: tuple[str, ...] = ()
 
 
+def chosen(given: int | None, default: int) -> int:
+    """What was given, 0 too, which the metric refuses; else the default."""
+    return default if given is None else given
+
+
+def list_files(paths: Sequence[Path]) -> list[Path]:
+    """The list files among files and folders of them.
+
+    Raises:
+        FileNotFoundError: a folder has none.
+    """
+    files: list[Path] = []
+    for path in paths:
+        inside = sorted(path.glob("*.txt")) if path.is_dir() else [path]
+        if not inside:
+            raise FileNotFoundError(f"Lists {path}: expected files *.txt with an image per line, but there are none.")
+        files += inside
+    return files
+
+
 def labels_of(request: ScoreRequest, what: str) -> Path:
     """Where the labels are, by whichever of the two options they were given.
 
@@ -81,7 +101,7 @@ def read_names(request: ScoreRequest) -> list[str] | None:
     """
     if request.lists is None:
         return None
-    return [entry.image for path in request.lists for entry in read_culane_list(path)]
+    return [entry.image for path in list_files(request.lists) for entry in read_culane_list(path)]
 
 
 def warn_unused(request: ScoreRequest, used: Collection[str]) -> None:

@@ -20,9 +20,12 @@ def score_files(request: ScoreRequest) -> Scored:
     frames = score_tusimple_frames(
         labels, request.predictions, allow_missing=request.allow_missing, matching=request.matching
     )
-    repeated = len(frames.names) - frames.num_labels
-    note = f"predictions: {repeated} are for frames that have one already; all count, as officially."
-    return Scored(tusimple_score(frames), len(frames.missing), (note,) if repeated > 0 else ())
+    notes = []
+    if repeated := len(frames.names) - len(set(frames.names)):
+        notes.append(f"predictions: {repeated} are for frames that have one already; all count, as officially")
+    if frames.missing and not request.allow_missing:
+        notes.append(f"labels: {len(frames.missing)} frames have no prediction and do not count, as officially")
+    return Scored(tusimple_score(frames), len(frames.missing) if request.allow_missing else 0, tuple(notes))
 
 
 def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[Scored, Path]:
@@ -41,6 +44,6 @@ def report_files(request: ScoreRequest, directory: Path, command: str) -> tuple[
     for prediction in read_tusimple(request.predictions, row_anchors=rows):
         report.add(prediction, truths[prediction.name])
         missing.pop(prediction.name, None)
-    for truth in missing.values():
+    for truth in missing.values() if request.allow_missing else ():
         report.add(LanePrediction((), truth.image_size, truth.name), truth)
     return scored, report.write(scored.score, command)

@@ -93,21 +93,22 @@ def test_odd_lanes_are_told_with_their_images(tmp_path: Path) -> None:
     (tmp_path / "labels").mkdir()
     (tmp_path / "found").mkdir()
     (tmp_path / "labels/1.lines.txt").write_text("1 2 3 4 5\n\n7 8\n")
-    (tmp_path / "found/1.lines.txt").write_text("1 2 nan 4\n1 2 1 2 3 4\n1 9 2 5 3 8\n1 2 3 4\n")
+    (tmp_path / "found/1.lines.txt").write_text("1 2 nan 4\n1 2 1 2 3 4\n1 9 2 5 3 8\n1 2 3 4 word\n5 6 7 8 9\n")
     read = read_lane_files(tmp_path / "labels", tmp_path / "found", ["/1.jpg", "/2.jpg"])
     assert read.missing == (["/2.jpg"], ["/2.jpg"])
-    assert {(side, what.split()[-1]): number for (side, what), number in read.oddities.counts.items()} == {
-        (LABELS, "number"): 1,
+    assert {(side, what.split()[1]): number for (side, what), number in read.oddities.counts.items()} == {
+        (LABELS, "an"): 1,  # with an unpaired last number
         (LABELS, "points"): 1,
-        (LABELS, "point"): 1,
-        (PREDICTIONS, "number"): 1,
-        (PREDICTIONS, "point"): 1,
-        (PREDICTIONS, "points"): 1,
-        (PREDICTIONS, "y"): 1,
+        (LABELS, "a"): 1,  # with a single point
+        (PREDICTIONS, "short"): 2,
+        (PREDICTIONS, "an"): 1,
+        (PREDICTIONS, "a"): 1,
+        (PREDICTIONS, "repeated"): 1,
+        (PREDICTIONS, "turn"): 1,
     }
     assert all("/1.jpg" in sentence for sentence in read.oddities.sentences())
     assert [len(lane) for lane in read.batch.lanes(0, LABELS)] == [2, 0, 1]
-    assert [len(lane) for lane in read.batch.lanes(0, PREDICTIONS)] == [1, 3, 3, 2]
+    assert [len(lane) for lane in read.batch.lanes(0, PREDICTIONS)] == [1, 3, 3, 2, 2]
 
 
 ODD_NUMBERS = ["1-2 3 4\n", "1_0 2 3 4\n", "1e999 2\n3 4 5 6\n", "+1 .5 inf 3\n", "\u0663 2 3 4\n"]
