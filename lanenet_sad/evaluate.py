@@ -290,8 +290,8 @@ def _scored(
             warn_of_other_size(metric, truth)
         category, comparison = categories.get(truth.name.lstrip("/")), None
         if isinstance(metric, CULaneMetric):
-            metric.update(prediction, truth, category=category)
-            comparison = metric.compare(prediction, truth) if errors else None
+            comparison = metric.compare(prediction, truth)
+            metric.count_comparison(comparison, category=category)
         else:
             metric.update(prediction, truth)
         if errors:

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import final
 
 from lanenet_sad.checking.findings import Findings
-from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text, name_key, read_lines
-from lanenet_sad.checking.pictures import MaskFacts, count_drawn, is_there, look_at_image, look_at_lines, look_at_mask
+from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text, read_lines
+from lanenet_sad.checking.pictures import MaskFacts, count_drawn, is_there, look_at_lines, look_at_mask
 from lanenet_sad.lanes.files import CULaneListEntry, lines_path, parse_culane_list_line, relative_name
 from lanenet_sad.lanes.lane import Lane
 from lanenet_sad.lanes.slots import slots_by_existence, slots_by_geometry
@@ -86,15 +86,7 @@ class CULaneLayout(Layout):
         entry = _parse(line, file, number, self.num_lanes, part.findings)
         if entry is None:
             return
-
-        def report(kind: str, detail: str) -> None:
-            part.findings.add(kind, file, number, f"{entry.image}: {detail}")
-
-        part.statistics.add_picture(entry.image)
-        size, fingerprint = look_at_image(self.image_path(part.source, entry.image, number), report, decode=self.decode)
-        part.keys.append((number, name_key(entry.image), fingerprint))
-        if size is not None:
-            part.statistics.image_sizes[size] += 1
+        size, report = self.look_at_picture(part, number, entry.image)
         mask_path = self.root / relative_name(entry.mask) if entry.mask else None
         has_mask = mask_path is not None and is_there(mask_path)
         mask = None

@@ -78,7 +78,9 @@ def find_layout(
     if isinstance(found, TuSimpleBenchmark):
         return TuSimpleLayout(root, splits, lanes, files=found.splits, max_listed=max_listed, decode=decode)
     datasets: dict[str, LaneDataset | Exception] = {}
-    for split in splits or ("train", "val"):  # the labels of their test sets are not public
+    # `valid` is another name of val, and would be a second split with the same pictures.
+    named = dict.fromkeys("val" if split == "valid" else split for split in splits or ())
+    for split in named or ("train", "val"):  # the labels of their test sets are not public
         try:
             datasets[split] = found.dataset(root, split, lanes)
         except (ValueError, OSError) as error:

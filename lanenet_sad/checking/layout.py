@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from lanenet_sad.checking.findings import Findings, Statistics
+from lanenet_sad.checking.pictures import Report, look_at_image
 
 PART_SIZE = 64  # pictures that a process looks at between two reports
 
@@ -106,6 +107,19 @@ class Layout(ABC):
     @abstractmethod
     def image_path(self, source: int, name: str, number: int) -> Path:
         """Where the picture lies that a line names."""
+
+    def look_at_picture(self, part: Part, number: int, name: str) -> tuple[tuple[int, int] | None, Report]:
+        """Takes account of the picture on a line; gives its size, if it can be read, and where to report the rest."""
+
+        def report(kind: str, detail: str) -> None:
+            part.findings.add(kind, self.sources[part.source].file, number, f"{name}: {detail}")
+
+        part.statistics.add_picture(name)
+        size, fingerprint = look_at_image(self.image_path(part.source, name, number), report, decode=self.decode)
+        part.keys.append((number, name_key(name), fingerprint))
+        if size is not None:
+            part.statistics.image_sizes[size] += 1
+        return size, report
 
     def num_lines(self) -> int:
         """Lines of all sources, for showing progress."""

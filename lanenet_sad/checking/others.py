@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Protocol, final, runtime_checkable
+from typing import final
 
 from lanenet_sad.checking.findings import Findings
 from lanenet_sad.checking.layout import PART_SIZE, Layout, Part, Source, Task, name_key
@@ -65,8 +65,7 @@ class DatasetLayout(Layout):
 
     def image_path(self, source: int, name: str, number: int) -> Path:
         """As the dataset says, or else below the root."""
-        dataset = self._datasets[source][1]
-        return dataset.image_path(number - 1) if isinstance(dataset, _HasImageFiles) else self.root / name.lstrip("/")
+        return self._datasets[source][1].image_path(number - 1) or self.root / name.lstrip("/")
 
     def inspect(self, task: Task) -> Part:
         """Looks at a range of pictures."""
@@ -100,8 +99,8 @@ class DatasetLayout(Layout):
         self, dataset: LaneDataset, index: int, report: Report
     ) -> tuple[tuple[int, int] | None, int, int]:
         """The size of a picture, its fingerprint, and a key of its file: its name alone may be in two splits."""
-        if isinstance(dataset, _HasImageFiles):
-            path = dataset.image_path(index)
+        path = dataset.image_path(index)
+        if path is not None:
             return *look_at_image(path, report, decode=self.decode), name_key(str(path))
         size = None
         try:
@@ -113,10 +112,3 @@ class DatasetLayout(Layout):
         except (ValueError, OSError) as error:
             report("image_unreadable", str(error))
         return size, 0, name_key(dataset.name(index))
-
-
-@runtime_checkable
-class _HasImageFiles(Protocol):
-    """A dataset that says where its pictures lie."""
-
-    def image_path(self, index: int) -> Path: ...

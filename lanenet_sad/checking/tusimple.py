@@ -10,8 +10,8 @@ from typing import final
 import numpy as np
 
 from lanenet_sad.checking.findings import Findings
-from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text, name_key
-from lanenet_sad.checking.pictures import count_drawn, is_there, look_at_image, look_at_points
+from lanenet_sad.checking.layout import Layout, Part, Source, Task, is_text
+from lanenet_sad.checking.pictures import count_drawn, is_there, look_at_points
 from lanenet_sad.lanes.files import relative_name
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.slots import slots_by_geometry
@@ -90,18 +90,10 @@ class TuSimpleLayout(Layout):
 
     def _inspect_label(self, label: LanePrediction, number: int, part: Part) -> None:
         file = self.sources[part.source].file
-
-        def report(kind: str, detail: str) -> None:
-            part.findings.add(kind, file, number, f"{label.name}: {detail}")
-
-        part.statistics.add_picture(label.name)
-        size, fingerprint = look_at_image(self.image_path(part.source, label.name, number), report, decode=self.decode)
-        part.keys.append((number, name_key(label.name), fingerprint))
-        if size is not None:
-            part.statistics.image_sizes[size] += 1
-            if size != self.usual_size:
-                got, expected = (f"{height}x{width}" for height, width in (size, self.usual_size))
-                report("image_size", f"expected {expected} pixels (height x width), got {got}")
+        size, report = self.look_at_picture(part, number, label.name)
+        if size is not None and size != self.usual_size:
+            got, expected = (f"{height}x{width}" for height, width in (size, self.usual_size))
+            report("image_size", f"expected {expected} pixels (height x width), got {got}")
         rows = label.row_anchors
         assert rows is not None
         steps = np.diff(rows)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
+from lanenet_sad.lanes.curves import near_to_far
 from lanenet_sad.lanes.files import check_names, replacing
 from lanenet_sad.lanes.json_files import coordinate, member, read_json_list
 from lanenet_sad.lanes.lane import Lane, Points
@@ -149,7 +150,7 @@ def _path_points(path: Any, where: str) -> Points:
         parts.append(_bezier(points[position - 1 : position + 3]))
         position += 3
     line = np.concatenate(parts)
-    return line[::-1] if len(line) and line[0, 1] < line[-1, 1] else line
+    return near_to_far(line)
 
 
 def _corner(corner: Any, where: str) -> tuple[float, float]:

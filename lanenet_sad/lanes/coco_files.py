@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from lanenet_sad.lanes.centre_lines import centre_line, is_open_line
+from lanenet_sad.lanes.curves import near_to_far
 from lanenet_sad.lanes.json_files import read_json
 from lanenet_sad.lanes.label_pictures import (
     LabelFile,
@@ -17,7 +18,6 @@ from lanenet_sad.lanes.label_pictures import (
     LabelledPicture,
     checked_points,
     drawn_line,
-    near_to_far,
     picture_name,
     picture_size,
 )

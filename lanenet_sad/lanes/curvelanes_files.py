@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lanenet_sad.lanes.files import check_names, read_text, replacing
+from lanenet_sad.lanes.curves import near_to_far
+from lanenet_sad.lanes.files import check_finite, check_names, read_text, replacing
 from lanenet_sad.lanes.json_files import coordinate, member, read_json
 from lanenet_sad.lanes.lane import Lane, Points
 
@@ -44,9 +45,23 @@ def read_curvelanes(path: str | Path) -> list[Lane]:
         FileNotFoundError: there is no such file.
         ValueError: the file is no such label; the message says why.
     """
-    what = f"CurveLanes label {path}"
-    lines = member(read_json(Path(path), what, "Check the dataset's root folder."), "Lines", list, what)
-    return [Lane(_points(line, f"{what}, line {number}")) for number, line in enumerate(lines)]
+    return [Lane(near_to_far(points)) for points in read_key_points(path, "CurveLanes label")]
+
+
+def read_key_points(path: str | Path, what: str) -> list[Points]:
+    """The lanes of a `*.lines.json` as they stand in it, each (N, 2), on whose order the official score depends.
+
+    Args:
+        path: of the file.
+        what: it is, with which errors begin.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: the file is no such label; the message says why.
+    """
+    what = f"{what} {path}"
+    lines = member(read_json(Path(path), what, "Check the folder."), "Lines", list, what)
+    return [_points(line, f"{what}, line {number}") for number, line in enumerate(lines)]
 
 
 def write_curvelanes(path: str | Path, lanes: Iterable[Lane]) -> None:
@@ -58,8 +73,7 @@ def write_curvelanes(path: str | Path, lanes: Iterable[Lane]) -> None:
     """
     lines = []
     for number, lane in enumerate(lanes):
-        if not np.isfinite(lane.points).all():
-            raise ValueError(f"Lane {number} for {path}: expected finite coordinates, got {lane.points.tolist()}.")
+        check_finite(lane, f"Lane {number} for {path}")
         lines.append([{"y": str(round(y, 2)), "x": str(round(x, 2))} for x, y in lane.points.tolist()])
     with replacing(path) as temporary:
         temporary.write_text(json.dumps({"Lines": lines}) + "\n", encoding="ascii")
@@ -68,8 +82,7 @@ def write_curvelanes(path: str | Path, lanes: Iterable[Lane]) -> None:
 def _points(line: Any, where: str) -> Points:
     if not isinstance(line, list):
         raise ValueError(f"{where}: expected a list of points, got {line!r:.40}.")
-    points = np.array([_point(point, where) for point in line]).reshape(-1, 2)
-    return points[::-1] if len(points) and points[0, 1] < points[-1, 1] else points
+    return np.array([_point(point, where) for point in line]).reshape(-1, 2)
 
 
 def _point(point: Any, where: str) -> tuple[float, float]:

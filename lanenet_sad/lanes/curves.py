@@ -164,6 +164,11 @@ def thin(points: ArrayLike, tolerance: float = 1.0, max_points: int = 12) -> Poi
     return line[kept]
 
 
+def near_to_far(points: Points) -> Points:
+    """The same line, (N, 2), beginning at the end that lies lower in the picture."""
+    return points[::-1].copy() if len(points) and points[0, 1] < points[-1, 1] else points
+
+
 def unrepeated(points: NDArray[Any]) -> NDArray[np.bool_]:
     """Which points differ from the one before, (N, 2) -> (N,); the first always does."""
     keep = np.ones(len(points), dtype=bool)

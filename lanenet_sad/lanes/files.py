@@ -117,8 +117,7 @@ def write_culane_lines(path: str | Path, lanes: Iterable[Lane]) -> None:
     """
     lines = []
     for number, lane in enumerate(lanes):
-        if not np.isfinite(lane.points).all():
-            raise ValueError(f"Lane {number} for {path}: expected finite coordinates, got {lane.points.tolist()}.")
+        check_finite(lane, f"Lane {number} for {path}")
         lines.append(" ".join(_short(value) for value in lane.points.ravel().tolist()) + "\n")
     with replacing(path) as temporary:
         temporary.write_text("".join(lines), encoding="ascii")
@@ -204,6 +203,12 @@ def read_text(path: Path, what: str, advice: str) -> str:
         raise ValueError(f"{what}: expected text in UTF-8, got other bytes at position {error.start}.") from error
     except IsADirectoryError as error:
         raise ValueError(f"{what}: expected a file, got a folder. {advice}") from error
+
+
+def check_finite(lane: Lane, where: str) -> None:
+    """Refuse a lane that no file can hold, with an error that begins with `where`."""
+    if not np.isfinite(lane.points).all():
+        raise ValueError(f"{where}: expected finite coordinates, got {lane.points.tolist()}.")
 
 
 def check_names(names: Iterable[str], where: str) -> None:

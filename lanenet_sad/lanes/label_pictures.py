@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lanenet_sad.lanes.centre_lines import centre_line
-from lanenet_sad.lanes.curves import unrepeated
+from lanenet_sad.lanes.curves import near_to_far, unrepeated
 from lanenet_sad.lanes.json_files import FARTHEST
 from lanenet_sad.lanes.lane import Points
 
@@ -103,11 +103,6 @@ def drawn_line(label: str, points: Points, *, closed: bool = False) -> LabelledL
         line = line[unrepeated(line)]
     number = _NUMBER_AT_END.search(label)
     return LabelledLine(label, near_to_far(line), int(number[1]) if number else None) if len(line) >= 2 else None
-
-
-def near_to_far(points: Points) -> Points:
-    """The same line, beginning at the end that lies lower in the picture."""
-    return points[::-1].copy() if len(points) and points[0, 1] < points[-1, 1] else points
 
 
 def _is_place(value: object) -> bool:

@@ -61,13 +61,11 @@ class CULaneMetric(LaneMetric):
         canvas_width: int | None = None,
         matching: Matching = "official",
     ) -> None:
-        self.iou_thresholds = tuple(float(threshold) for threshold in iou_thresholds)
+        self.iou_thresholds = checked_thresholds(iou_thresholds)
         self.lane_width = lane_width
         self.canvas_size = canvas_size
         self.canvas_width = canvas_width
         self.matching = matching
-        if not self.iou_thresholds or not all(0 <= threshold < 1 for threshold in self.iou_thresholds):
-            raise ValueError(f"IoU thresholds: expected one or more in [0, 1), got {list(iou_thresholds)}.")
         if min(canvas_size) < 1:
             raise ValueError(f"CULane canvas: expected a positive height and width, got {list(canvas_size)}.")
         if lane_width < 1 or (canvas_width is not None and canvas_width < 1):
@@ -84,17 +82,21 @@ class CULaneMetric(LaneMetric):
         Raises:
             ValueError: `canvas_width` is set and prediction and truth are of different image sizes.
         """
-        ious, pairs = self.compare(prediction, truth)
+        self.count_comparison(self.compare(prediction, truth), category=category)
+
+    def count_comparison(self, comparison: LaneComparison, *, category: str | None = None) -> None:
+        """Adds one image whose lanes were compared."""
+        ious, pairs = comparison
+        num_labels, num_predictions = ious.shape
         matched = np.array([ious[label, lane] for label, lane in enumerate(pairs) if lane >= 0])  # (M,)
         hits = (matched[:, None] > np.array(self.counted_thresholds)).sum(axis=0)  # (T,)
-        counts = np.stack([hits, len(prediction.lanes) - hits, len(truth.lanes) - hits], axis=1)  # (T, 3)
-        false_on_unmarked = 0 if truth.lanes else len(prediction.lanes)
+        counts = np.stack([hits, num_predictions - hits, num_labels - hits], axis=1)  # (T, 3)
         self.count(
             counts,
             category=category,
             num_images=1,
-            num_unmarked=int(not truth.lanes),
-            false_on_unmarked=false_on_unmarked,
+            num_unmarked=int(num_labels == 0),
+            false_on_unmarked=num_predictions if num_labels == 0 else 0,
         )
 
     def count(
@@ -215,6 +217,13 @@ class CULaneMetric(LaneMetric):
 
     def _settings(self) -> tuple[object, ...]:
         return self.iou_thresholds, self.lane_width, self.canvas_size, self.canvas_width, self.matching
+
+
+def checked_thresholds(iou_thresholds: Sequence[float]) -> tuple[float, ...]:
+    """IoU thresholds, each once; ValueError if there is none, or one that is not in [0, 1)."""
+    if not iou_thresholds or not all(0 <= threshold < 1 for threshold in iou_thresholds):
+        raise ValueError(f"IoU thresholds: expected one or more in [0, 1), got {list(iou_thresholds)}.")
+    return tuple(dict.fromkeys(map(float, iou_thresholds)))
 
 
 def lane_ious(

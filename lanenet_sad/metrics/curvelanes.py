@@ -8,6 +8,7 @@ from typing import final
 
 import numpy as np
 
+from lanenet_sad.lanes.curvelanes_files import read_key_points
 from lanenet_sad.lanes.curves import natural_spline_by_length
 from lanenet_sad.lanes.images import image_size as size_of_image
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
@@ -15,8 +16,9 @@ from lanenet_sad.lanes.raster import polyline_patch, whole_pixels
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.drawn_lanes import DrawnLane
 from lanenet_sad.metrics.file_pairs import names_below, pair_files, stem_of
-from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look, assign
-from lanenet_sad.metrics.polyline_files import read_lines_json, read_polylines
+from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look
+from lanenet_sad.metrics.matching import assign
+from lanenet_sad.metrics.polyline_files import read_polylines
 
 CURVELANES_CANVAS = (224, 224)
 _LONGEST = 1e6  # canvas pixels along a lane, of which each is a sample
@@ -149,7 +151,7 @@ def score_curvelanes_files(
     )
     for name, label, path in pairs:
         size = image_size if image_size is not None else _picture_size(images, name)
-        truth = read_lines_json(label, "CurveLanes label")
+        truth = read_key_points(label, "CurveLanes label")
         lanes = [] if path is None else _predicted(path)
         found, label_lanes = (
             LanePrediction(tuple(Lane(points) for points in side if len(points)), size, name) for side in (lanes, truth)
@@ -166,7 +168,7 @@ def _stem(name: str) -> str:
 
 
 def _predicted(path: Path) -> list[Points]:
-    reader = read_lines_json if path.name.endswith(_LABEL) else read_polylines
+    reader = read_key_points if path.name.endswith(_LABEL) else read_polylines
     return reader(path, "CurveLanes prediction")
 
 

@@ -63,7 +63,7 @@ def pair_files(
     if missing and not allow_missing:
         raise FileNotFoundError(
             f"{benchmark} predictions: {len(missing)} of {len(names)} files are missing: {_first(missing)}. Check the "
-            "folder, or allow missing files, which then count as images for which nothing was predicted."
+            "folder. With --allow-missing they count as images for which nothing was predicted."
         )
     return [FilePair(*files) for files in zip(names, labels, found, strict=True)]
 

@@ -8,11 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, NamedTuple, Self, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.metrics.base import LaneMetric, Score
-from lanenet_sad.metrics.culane import LaneComparison
+from lanenet_sad.metrics.culane import LaneComparison, checked_thresholds
 from lanenet_sad.metrics.culane_score import CULaneCounts
 
 #: Is shown the lanes of an image that count, predicted and labelled, and how they compare.
@@ -91,10 +90,8 @@ class LaneF1Metric(LaneMetric):
     """
 
     def __init__(self, *, iou_thresholds: Sequence[float], lane_width: int) -> None:
-        self.iou_thresholds = tuple(dict.fromkeys(float(threshold) for threshold in iou_thresholds))
+        self.iou_thresholds = checked_thresholds(iou_thresholds)
         self.lane_width = lane_width
-        if not self.iou_thresholds or not all(0 <= threshold < 1 for threshold in self.iou_thresholds):
-            raise ValueError(f"IoU thresholds: expected one or more in [0, 1), got {list(iou_thresholds)}.")
         if lane_width < 1:
             raise ValueError(f"Lane width: expected 1 pixel or more, got {lane_width}.")
         self._images: list[ImageCounts] = []
@@ -144,23 +141,6 @@ class LaneF1Metric(LaneMetric):
 
     def _settings(self) -> tuple[object, ...]:
         return self.iou_thresholds, self.lane_width
-
-
-def assign(ious: NDArray[np.float64]) -> list[int]:
-    """Pairs rows with columns at the least sum of 1 - IoU, as the official tools call scipy.
-
-    Args:
-        ious: (N, M); NaN counts as 0.
-
-    Returns:
-        For each row its column, or -1.
-    """
-    from scipy.optimize import linear_sum_assignment  # takes a while to import
-
-    pairs = [-1] * len(ious)
-    for row, column in zip(*linear_sum_assignment(1 - np.nan_to_num(ious)), strict=True):
-        pairs[row] = int(column)
-    return pairs
 
 
 def turned(pairs: Sequence[int], number: int) -> list[int]:

@@ -15,8 +15,9 @@ from lanenet_sad.lanes.llamas_markers import LLAMAS_SIZE
 from lanenet_sad.lanes.raster import polyline_patch, whole_pixels
 from lanenet_sad.metrics.culane import LaneComparison
 from lanenet_sad.metrics.drawn_lanes import DrawnLane
-from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look, assign, turned
+from lanenet_sad.metrics.lane_f1 import LaneF1Metric, LaneF1Score, Look, turned
 from lanenet_sad.metrics.llamas_files import pair_llamas_files
+from lanenet_sad.metrics.matching import assign
 from lanenet_sad.metrics.polyline_files import read_polylines
 
 FloatArray = NDArray[np.float64]

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 #: As the official tools pair lanes, or with the largest sum that there is.
 Matching: TypeAlias = Literal["official", "optimal"]
@@ -48,13 +48,24 @@ def match_optimally(ious: ArrayLike) -> list[int]:
     Returns:
         For each label the index of its prediction, or -1.
     """
+    weights = np.asarray(ious, dtype=np.float64)
+    return [-1 if p >= 0 and np.isnan(weights[g, p]) else p for g, p in enumerate(assign(weights))]
+
+
+def assign(ious: NDArray[np.float64]) -> list[int]:
+    """Pairs rows with columns at the least sum of 1 - IoU, as the official tools in Python call scipy.
+
+    Args:
+        ious: (N, M); NaN counts as 0.
+
+    Returns:
+        For each row its column, or -1.
+    """
     from scipy.optimize import linear_sum_assignment  # takes a while to import
 
-    weights = np.asarray(ious, dtype=np.float64)
-    pairs = [-1] * len(weights)
-    for label, prediction in zip(*linear_sum_assignment(np.nan_to_num(weights), maximize=True), strict=True):
-        if not np.isnan(weights[label, prediction]):
-            pairs[label] = int(prediction)
+    pairs = [-1] * len(ious)
+    for row, column in zip(*linear_sum_assignment(1 - np.nan_to_num(ious)), strict=True):
+        pairs[row] = int(column)
     return pairs
 
 

@@ -11,11 +11,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.interpolate import CubicSpline
 
+from lanenet_sad.lanes.curvelanes_files import read_key_points
 from lanenet_sad.lanes.curves import natural_spline_by_length
 from lanenet_sad.lanes.lane import Lane, LanePrediction
 from lanenet_sad.metrics.curvelanes import CurveLanesMetric, score_curvelanes_files
-from lanenet_sad.metrics.lane_f1 import assign
-from lanenet_sad.metrics.polyline_files import read_lines_json
+from lanenet_sad.metrics.matching import assign
 
 SIZES = [(1440, 2560), (660, 1570), (720, 1280)]  # of the pictures in the data set
 SIZE = (1440, 2560)
@@ -197,9 +197,9 @@ def test_sizes_come_from_pictures_or_from_the_user(tmp_path: Path) -> None:
     ("text", "complaint"),
     [
         ("{", "expected JSON"),
-        ("[]", 'a JSON object with a list "Lines"'),
-        ('{"Lines": [[{"x": 1}]]}', "lane 0: expected a list of points with x and y; KeyError: 'y'"),
-        ('{"Lines": [[], [{"x": "nan", "y": 2}]]}', "lane 1: expected finite coordinates"),
+        ("[]", "an object with 'Lines', a list"),
+        ('{"Lines": [[{"x": 1}]]}', "line 0: expected points with x and y, got {'x': 1}"),
+        ('{"Lines": [[], [{"x": "nan", "y": 2}]]}', "line 1: expected a coordinate in pixels, got 'nan'"),
     ],
     ids=["no-json", "no-object", "no-y", "nan"],
 )
@@ -232,7 +232,7 @@ def test_any_bytes_as_a_label_give_the_error_or_a_score(tmp_path: Path, data: by
     path = tmp_path / "a.lines.json"
     path.write_bytes(data)
     try:
-        read = read_lines_json(path, "CurveLanes label")
+        read = read_key_points(path, "CurveLanes label")
         compared = CurveLanesMetric().compare(lanes(upright(0.5)), lanes(*map(Lane, read)))
         outcome = "finite IoUs" if np.isfinite(compared.ious).all() else ""
     except ValueError as error:
