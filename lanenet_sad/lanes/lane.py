@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures
 
 Points: TypeAlias = NDArray[np.float64]
 Image: TypeAlias = NDArray[np.uint8]
 IntMask: TypeAlias = NDArray[np.uint8]
 
+LineStyle = Literal["solid", "dashed", "double", "solid_dashed", "dots"]
+LineColour = Literal["white", "yellow", "blue"]
+
 IGNORE_INDEX = 255
+
+
+@dataclass(frozen=True)
+class LaneType:
+    """What kind of line a lane line is.
+
+    Attributes:
+        style: `double` is two lines of the same kind side by side, `solid_dashed` one of each, `dots` raised dots
+            without paint.
+        colour: of the paint or of the dots.
+    """
+
+    style: LineStyle
+    colour: LineColour
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,11 +43,17 @@ class Lane:
         slot: 1-based position in the network's output, counted left to right, and the lane's value in a
             lane mask (CULane: 1..4 = far left, left, right, far right of the ego lane); None if not assigned.
         confidence: probability that the lane exists, 0..1; labels have 1.
+        point_confidences: (N,) how sure each point is, 0..1; None if unknown.
+        track_id: identity over the frames of a video, from 1; None for a single picture.
+        line_type: what kind of line it is, if that has been looked at.
     """
 
     points: Points
     slot: int | None = None
     confidence: float = 1.0
+    point_confidences: NDArray[np.float64] | None = None
+    track_id: int | None = None
+    line_type: LaneType | None = None
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)
@@ -37,11 +62,16 @@ class Lane:
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"Lane points: expected an array of shape (N, 2), got {points.shape}.")
         object.__setattr__(self, "points", points)
+        if self.point_confidences is not None and self.point_confidences.shape != (len(points),):
+            raise ValueError(
+                f"Lane point confidences: expected one for each of {len(points)} points, got an array of shape "
+                f"{self.point_confidences.shape}."
+            )
 
     def scaled(self, scale_x: float, scale_y: float | None = None) -> Lane:
         """The same lane with x multiplied by `scale_x` and y by `scale_y` (default: `scale_x`)."""
         factors = np.array([scale_x, scale_x if scale_y is None else scale_y])
-        return Lane(self.points * factors, self.slot, self.confidence)
+        return replace(self, points=self.points * factors)
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +84,8 @@ class LanePrediction:
         name: the image's name as its list or source gives it.
         row_anchors: (R,) image rows at which the lanes were sampled; None if they are free polylines.
         run_time: seconds spent on this image; 0 if unknown.
+        road: what the lanes say about road and vehicle, in metres; None for a single picture.
+        events: what began or ended in this frame of a video.
     """
 
     lanes: tuple[Lane, ...]
@@ -61,6 +93,8 @@ class LanePrediction:
     name: str = ""
     row_anchors: NDArray[np.float64] | None = None
     run_time: float = 0.0
+    road: RoadMeasures | None = None
+    events: tuple[DrivingEvent, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,8 +6,8 @@ Torch is not needed for rendering.
 from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.dataset import Synthetic
 from lanenet_sad.datasets.synthetic.drive import RenderedDrive
-from lanenet_sad.datasets.synthetic.markings import LaneType
 from lanenet_sad.datasets.synthetic.render import RenderedScene, render_scene, scene_lanes
+from lanenet_sad.lanes.lane import LaneType
 
 __all__ = [
     "Difficulty",

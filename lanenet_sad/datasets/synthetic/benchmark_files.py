@@ -14,7 +14,6 @@ import numpy as np
 from lanenet_sad.datasets.base import draw_lane_mask
 from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
-from lanenet_sad.datasets.synthetic.markings import LaneType
 from lanenet_sad.datasets.synthetic.render import render_scene
 from lanenet_sad.datasets.synthetic.scene import draw_scene
 from lanenet_sad.lanes.files import (
@@ -23,7 +22,7 @@ from lanenet_sad.lanes.files import (
     write_culane_lines,
     write_culane_list,
 )
-from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction
+from lanenet_sad.lanes.lane import Image, IntMask, Lane, LanePrediction, LaneType
 from lanenet_sad.lanes.tusimple_files import tusimple_rows, write_tusimple
 
 Layout = Literal["culane", "tusimple"]

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from lanenet_sad.datasets.synthetic.camera import Camera
 from lanenet_sad.datasets.synthetic.light import LUMA, Light
-from lanenet_sad.datasets.synthetic.markings import Knots, LaneType, Marking, Stripe
+from lanenet_sad.datasets.synthetic.markings import Knots, Marking, Stripe
 from lanenet_sad.datasets.synthetic.road import Road
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
 from lanenet_sad.lanes.curves import sample_at_rows
-from lanenet_sad.lanes.lane import Lane, Points
+from lanenet_sad.lanes.lane import Lane, LaneType, Points
 
 _ROW_STEP = 10 / 590  # CULane labels one point every 10 rows of 590
 _NARROWEST = 0.016  # a lane narrower than this share of the picture's width is too far away to be labelled

@@ -7,38 +7,23 @@ road the difference of a periodic integral (the painted length up to a point). N
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.datasets.synthetic.textures import TILE, FloatImage, noise_tile
 from lanenet_sad.datasets.synthetic.view import FloatArray, RoadView
+from lanenet_sad.lanes.lane import LaneType, LineColour, LineStyle
 
 WHITE = (232.0, 232.0, 226.0)
 YELLOW = (226.0, 170.0, 40.0)
 BLUE = (70.0, 110.0, 196.0)
 
-LineStyle = Literal["solid", "dashed", "double", "solid_dashed", "dots"]
-LineColour = Literal["white", "yellow", "blue"]
 Spans: TypeAlias = tuple[tuple[float, float], ...]  # (start, end) along the road in metres
 Knots: TypeAlias = tuple[tuple[float, float], ...]  # (distance along the road, metres aside)
 
 _LONGEST_DOT = 0.3
-
-
-@dataclass(frozen=True)
-class LaneType:
-    """What kind of line a lane line is.
-
-    Attributes:
-        style: `double` is two lines of the same kind side by side, `solid_dashed` one of each, `dots` raised dots
-            without paint.
-        colour: of the paint or of the dots.
-    """
-
-    style: LineStyle
-    colour: LineColour
 
 
 def follow(knots: Knots, s: FloatArray) -> FloatArray:

@@ -11,7 +11,6 @@ from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
 from lanenet_sad.datasets.synthetic.draws import scene_rng
 from lanenet_sad.datasets.synthetic.glare import dazzle, mirror_wet, shine
 from lanenet_sad.datasets.synthetic.ground import paint_ground
-from lanenet_sad.datasets.synthetic.markings import LaneType
 from lanenet_sad.datasets.synthetic.photo import develop
 from lanenet_sad.datasets.synthetic.precipitation import add_rain
 from lanenet_sad.datasets.synthetic.scene import Scene, draw_scene
@@ -20,7 +19,7 @@ from lanenet_sad.datasets.synthetic.shapes import Lamps
 from lanenet_sad.datasets.synthetic.sky import paint_sky
 from lanenet_sad.datasets.synthetic.traffic import Vehicle, draw_vehicle
 from lanenet_sad.datasets.synthetic.view import Pose, RoadView
-from lanenet_sad.lanes.lane import Image, Lane
+from lanenet_sad.lanes.lane import Image, Lane, LaneType
 
 RENDERER_VERSION = 3
 """Changes whenever the same (seed, index) gives another picture."""
