@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-
-_NOD = 0.3  # expected nod between two frames, in rows of the grid
-_TURN = 8.0  # expected turn between two frames, in pixels
+from lanenet_sad.postprocess.line_filter import FilterNoise
+from lanenet_sad.postprocess.line_rows import Array
 
 
-def common_motion(off: Sequence[Array], slopes: Sequence[Array], deviations: Sequence[Array]) -> tuple[float, float]:
+def common_motion(
+    off: Sequence[Array], slopes: Sequence[Array], deviations: Sequence[Array], noise: FilterNoise
+) -> tuple[float, float]:
     """The nod and the turn that explain best where the lines are now.
 
     A camera that nods moves every line along its own course, one that turns moves all of them aside alike. Two lines
@@ -23,6 +22,7 @@ def common_motion(off: Sequence[Array], slopes: Sequence[Array], deviations: Seq
         off: of each line by how much it is further right than expected, (K,), NaN where it is not seen now.
         slopes: of each line by how much its columns change from one row to the next, (K,).
         deviations: of each line the standard deviation of `off` as far as it is the line's own, (K,).
+        noise: how much a camera nods and turns.
 
     Returns:
         Rows of the grid by which the picture moved down, and pixels by which it moved to the right.
@@ -39,5 +39,6 @@ def common_motion(off: Sequence[Array], slopes: Sequence[Array], deviations: Seq
     weights /= 1.0 + apart**2 / (4 * variance)
     a, b, c = (weights * slope**2).sum(), (weights * -slope).sum(), weights.sum()
     right = np.array([(weights * -slope * apart).sum(), (weights * apart).sum()])
-    nod, turn = np.linalg.solve([[a + 1 / _NOD**2, b], [b, c + 1 / _TURN**2]], right)
+    rows = noise.nod * (apart.shape[1] - 1)
+    nod, turn = np.linalg.solve([[a + 1 / rows**2, b], [b, c + 1 / noise.turn**2]], right)
     return float(nod), float(turn)
