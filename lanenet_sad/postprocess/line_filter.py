@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from lanenet_sad.postprocess.line_rows import Array, RowGrid
 
 _UNKNOWN = 1e6  # variance of a row where the line has not been seen, in square pixels
 _SCALES = (0.1, 400.0)  # between which the variance of a row's sightings is learnt, in units of the setting
+_BEND = 0.2  # columns at a fifth of the width, by which a road bends whose bend is told as 1
 _STEEPEST = 5.0  # columns per row up to which a line that runs across the picture counts as seen worse
 
 
@@ -46,7 +48,7 @@ class FilterNoise:
 
 
 class LineFilter:
-    """One line: its columns at fixed rows and two speeds, that of turning and that of moving aside.
+    """One line: its columns at fixed rows and the speeds of turning, of moving aside and of bending.
 
     All columns are pixels at a picture width of 1640. Rows wander together with their neighbours, so that a row that
     is hidden for a while follows those beside it. The rows at which the line is seen may be others in every frame, and
@@ -68,35 +70,39 @@ class LineFilter:
             widths: (K,) of the road at the rows, as a share of that at the bottom.
             grid: the rows.
         """
-        self._noise, self._widths, self._spacing = noise, widths, grid.spacing
+        self._noise, self._spacing = noise, grid.spacing
+        # How the columns move with each speed: as the camera turns, as the car moves aside, as the road bends.
+        self._modes = np.stack([np.ones_like(widths), widths, _BEND * (1 / widths - 1)], axis=1)  # (K, 3)
+        speeds = np.diag(np.square([noise.acceleration / 4, noise.acceleration, noise.acceleration / 4]))
         count = self._count = len(columns)
         spread = noise.farthest + (1 - noise.farthest) * widths  # (K,)
         together = grid.together(noise.reach)
         self._alike = noise.alike * together + (1 - noise.alike) * np.eye(count)
         self._usual = (noise.sighting * spread) ** 2
-        self._moves = np.zeros((count + 2, count + 2))  # process noise of one second
+        size = count + len(speeds)
+        self._moves = np.zeros((size, size))  # process noise of one second
         self._moves[:count, :count] = noise.wander**2 * np.outer(spread, spread) * together
-        self._moves[count:, count:] = np.diag([(noise.acceleration / 4) ** 2, noise.acceleration**2])
+        self._moves[count:, count:] = speeds
         self._scale = np.ones(count)
         self._before = np.stack([columns, np.full(count, np.nan)])  # the two latest sightings
         self._unseen = np.zeros(count)  # seconds for which each row was not seen
         self.known = _filled(np.isfinite(columns))
-        self._state = np.zeros(count + 2)
+        self._state = np.zeros(size)
         rows = np.flatnonzero(np.isfinite(columns))
         self._state[:count] = np.interp(np.arange(count), rows, columns[rows])
         variance = np.where(self.known, self._usual, _UNKNOWN)
-        self._covariance = np.diag([*variance, (noise.acceleration / 4) ** 2, noise.acceleration**2])
-        self._kalman = cv2.KalmanFilter(count + 2, count, 0, cv2.CV_64F)
-        self._transition = np.eye(count + 2)
+        self._covariance = np.diag(np.concatenate([variance, np.diagonal(speeds)]))
+        self._kalman = cv2.KalmanFilter(size, count, 0, cv2.CV_64F)
+        self._transition = np.eye(size)
+        self.columns: Array = self._state[:count]
         self._look()
 
     def predict(self, step: float) -> None:
         """Move on by `step` seconds."""
         count, fading = self._count, float(np.exp(-step / self._noise.memory))
         travel = self._noise.memory * (1 - fading)
-        self._transition[:count, count] = travel
-        self._transition[:count, count + 1] = travel * self._widths
-        self._transition[count, count] = self._transition[count + 1, count + 1] = fading
+        self._transition[:count, count:] = travel * self._modes
+        self._transition[count:, count:] = fading * np.eye(self._modes.shape[1])
         kalman = self._kalman
         kalman.statePost, kalman.errorCovPost = self._state[:, None], self._covariance
         kalman.transitionMatrix, kalman.processNoiseCov = self._transition, self._moves * step
@@ -129,7 +135,7 @@ class LineFilter:
         deviation = np.sqrt(variance * np.maximum(surprise**2 / (self._noise.outlier**2 * expected), 1.0))
         kalman = self._kalman
         kalman.statePre, kalman.errorCovPre = self._state[:, None], self._covariance
-        kalman.measurementMatrix = np.eye(self._count + 2)[seen]
+        kalman.measurementMatrix = np.eye(len(self._state))[seen]
         # What a network gets wrong it gets wrong in neighbouring rows alike.
         kalman.measurementNoiseCov = deviation[:, None] * deviation * self._alike[np.ix_(seen, seen)]
         kalman.correct(columns[seen, None])
@@ -166,7 +172,7 @@ class LineFilter:
         scale = self._scale * (found / self._scale) ** share
         self._scale = np.where(np.isfinite(bend), scale, self._scale)
 
-    def _begin_rows(self, rows: Array, columns: Array) -> None:
+    def _begin_rows(self, rows: NDArray[np.intp], columns: Array) -> None:
         """Begin anew at rows where the line was not seen before."""
         if len(rows):
             self._state[rows] = columns[rows]
@@ -175,7 +181,7 @@ class LineFilter:
             self._covariance[rows, rows] = _UNKNOWN
 
 
-def _filled(rows: Array) -> Array:
+def _filled(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """(K,) all rows between the first and the last that are true."""
     where = np.flatnonzero(rows)
     filled = np.zeros(len(rows), dtype=bool)

@@ -40,7 +40,7 @@ class LaneTracker:
         num_lanes: int = 4,
         longest_gap: float = 1.0,
         birth_time: float = 0.1,
-        gate: float = 0.08,
+        gate: float = 0.14,
         lane_change_margin: float = 0.2,
         noise: FilterNoise | None = None,
     ) -> None:
