@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 import numpy as np
-from numpy.polynomial import Polynomial
 from numpy.typing import NDArray
 
 from lanenet_sad.lanes.lane import Points
@@ -18,11 +18,7 @@ _REACH = 0.5  # of the view's height: how far a line is drawn on towards the bot
 
 
 def drop_strays(points: Points, image_width: int) -> Points:
-    """Leaves out points that jump to another line, or away from any.
-
-    A cubic through the points by iteratively reweighted least squares (Cauchy weights), from a straight line on, so
-    that a handful of strays cannot draw it to them. What lies farther off than 3 % of the picture's width goes. Points
-    that are kept stay where they are.
+    """Leaves out points that jump to another line, or away from any; see `seen_on_a_line`.
 
     Args:
         points: (N, 2) of one line, near to far.
@@ -31,18 +27,28 @@ def drop_strays(points: Points, image_width: int) -> Points:
     Returns:
         (M, 2); none if the larger part would go, as then there is no line.
     """
-    if len(points) < _FEWEST:
-        return points
-    x, y = points.T
-    scale = _TOLERANCE * image_width
-    highest = 1 if len(points) < 6 else 2 if len(points) < 10 else 3
-    weights, off = np.ones(len(points)), np.zeros(len(points))
-    for degree in _DEGREES:
-        curve = Polynomial.fit(y, x, min(degree, highest), w=np.sqrt(weights))
-        off = np.abs(x - curve(y))
-        weights = np.maximum(1 / (1 + (off / scale) ** 2), 1e-4)
-    kept = off < 2.5 * scale
-    return points[kept] if 2 * kept.sum() >= len(points) else points[:0]
+    (kept,) = seen_on_a_line([points], image_width)
+    return points if kept.all() else points[kept]
+
+
+def seen_on_a_line(lines: Sequence[Points], image_width: int) -> list[NDArray[np.bool_]]:
+    """Which points of each line lie on a smooth curve through it, all lines of a picture at once.
+
+    A cubic through the points by iteratively reweighted least squares (Cauchy weights), from a straight line on, so
+    that a handful of strays cannot draw it to them. What lies farther off than 3 % of the picture's width goes. Points
+    that are kept stay where they are.
+
+    Args:
+        lines: (N, 2) each, near to far.
+        image_width: of the picture they are in.
+
+    Returns:
+        (N,) for each line: all where there are too few to tell, none if the larger part would go, as then there is no
+        line.
+    """
+    long = [points for points in lines if len(points) >= _FEWEST]
+    found = iter(_near_a_cubic(long, _TOLERANCE * image_width) if long else [])
+    return [next(found) if len(points) >= _FEWEST else np.ones(len(points), dtype=bool) for points in lines]
 
 
 def run_to_bottom(points: Points, rows: NDArray[np.float64], image_size: tuple[int, int], view_height: float) -> Points:
@@ -58,8 +64,7 @@ def run_to_bottom(points: Points, rows: NDArray[np.float64], image_size: tuple[i
     if len(nearer) == 0 or image_size[0] - 1 - points[0, 1] > _REACH * view_height:
         return points
     part = points[: max(3, len(points) // 3)]
-    slope = Polynomial.fit(part[:, 1], part[:, 0], 1).convert().coef[1]
-    columns = points[0, 0] + slope * (nearer - points[0, 1])
+    columns = points[0, 0] + _slope(part) * (nearer - points[0, 1])
     inside = (columns >= 0) & (columns <= image_size[1] - 1)
     return np.concatenate([np.stack([columns, nearer], axis=1)[inside], points])
 
@@ -104,5 +109,37 @@ def run_to_horizon(
 
 def _far_slope(points: Points) -> float:
     """Columns per row of a line's farther third."""
-    part = points[-max(4, len(points) // 3) :]
-    return float(Polynomial.fit(part[:, 1], part[:, 0], 1).convert().coef[1])
+    return _slope(points[-max(4, len(points) // 3) :])
+
+
+def _slope(points: Points) -> float:
+    """Columns per row of the straight line through some points, by least squares."""
+    x, y = (points - points.mean(axis=0)).T
+    return float(x @ y / (y @ y))
+
+
+def _near_a_cubic(lines: Sequence[Points], scale: float) -> list[NDArray[np.bool_]]:
+    """`seen_on_a_line` of lines with enough points: the normal equations of all of them, padded to one length."""
+    counts = np.array([len(points) for points in lines])
+    there = np.arange(counts.max()) < counts[:, None]  # (L, N)
+    x, y = np.zeros(there.shape), np.zeros(there.shape)
+    x[there], y[there] = np.concatenate(lines).T
+    middle = np.array([(points[0, 1] + points[-1, 1]) / 2 for points in lines])[:, None]
+    half = np.array([np.ptp(points[:, 1]) / 2 for points in lines])[:, None]
+    highest = np.where(counts < 6, 1, np.where(counts < 10, 2, 3))
+    fitted = (np.arange(4) <= highest[:, None])[:, None] & there[..., None]  # (L, N, 4)
+    powers = ((y - middle) / half)[..., None] ** np.arange(4) * fitted
+    weights, off = there.astype(np.float64), np.zeros(there.shape)
+    for degree, group in groupby(_DEGREES):
+        used = powers[..., : degree + 1]
+        unused = np.eye(degree + 1) * ~fitted[:, :1, : degree + 1]  # or powers that a short line lacks were singular
+        products = used[..., :, None] * np.concatenate([used, x[..., None]], axis=2)[..., None, :]  # (L, N, D, D + 1)
+        products = products.reshape(*there.shape, -1)
+        for _ in group:
+            sums = (weights[:, None] @ products).reshape(len(lines), degree + 1, degree + 2)
+            coefficients = np.linalg.solve(sums[..., :-1] + unused, sums[..., -1:])
+            off = np.abs(x - (used @ coefficients)[..., 0])
+            weights = np.maximum(1 / (1 + (off / scale) ** 2), 1e-4) * there
+    kept = (off < 2.5 * scale) & there
+    kept &= 2 * kept.sum(axis=1, keepdims=True) >= counts[:, None]
+    return [row[:count] for row, count in zip(kept, counts, strict=True)]
