@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import TextIO, cast
+from typing import cast
 
 import av
 import cv2
 import numpy as np
 from av.codec.codec import UnknownCodecError
 
+from lanenet_sad.inference.lanes_jsonl import LanesJsonl, describe_lanes
 from lanenet_sad.inference.window import Window
 from lanenet_sad.lanes.files import replacing
-from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
+from lanenet_sad.lanes.lane import Image
 
 __all__ = ["ImageSink", "LanesJsonl", "VideoSink", "Window", "describe_lanes", "write_image"]
 
@@ -197,63 +197,6 @@ def write_image(path: Path, image: Image) -> None:
         ) from error
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())
-
-
-class LanesJsonl:
-    """Writes the lanes of pictures as JSON, one object a line.
-
-    `{"source", "frame", "time", "width", "height", "lanes": [{"slot", "confidence", "points": [[x, y], ...]}]}`,
-    points near to far in pixels of the original picture with two decimals, time in seconds.
-
-    A context manager. The file appears under its name when the block ends, also after an error or Ctrl-C: then it
-    holds the finished lines. Without a single line nothing is written, and a file already there stays.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = Path(path)
-        self.num_lines = 0
-        self._clean_up = ExitStack()
-
-    def __enter__(self) -> LanesJsonl:
-        with ExitStack() as stack:
-            temporary = stack.enter_context(replacing(self.path))
-            self._file: TextIO = stack.enter_context(temporary.open("w", encoding="utf-8", newline="\n"))
-            self._clean_up = stack.pop_all()
-        return self
-
-    def write(self, frame: Frame, prediction: LanePrediction) -> None:
-        """Append the lanes of one picture."""
-        # One call per line: an interruption never leaves half of one.
-        self._file.write(json.dumps(describe_lanes(frame, prediction), ensure_ascii=False) + "\n")
-        self.num_lines += 1
-
-    def __exit__(
-        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if self.num_lines == 0:
-            _discard(self._clean_up)
-        else:
-            self._clean_up.close()
-
-
-def describe_lanes(frame: Frame, prediction: LanePrediction) -> dict[str, object]:
-    """The JSON object of one picture and its lanes, as `LanesJsonl` writes it."""
-    height, width = frame.size
-    return {
-        "source": frame.source,
-        "frame": frame.index,
-        "time": round(frame.time, 6),
-        "width": width,
-        "height": height,
-        "lanes": [
-            {
-                "slot": lane.slot,
-                "confidence": round(float(lane.confidence), 4),
-                "points": np.round(lane.points, 2).tolist(),
-            }
-            for lane in prediction.lanes
-        ],
-    }
 
 
 def _find_encoder() -> str:

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from lanenet_sad.inference import sinks
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, write_image
-from lanenet_sad.lanes.lane import Frame, Image, Lane, LanePrediction
+from lanenet_sad.lanes.lane import Image
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -25,10 +24,6 @@ def read_video(path: Path) -> tuple[list[float], list[Image]]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         return [float(frame.time) for frame in frames], [frame.to_ndarray(format="rgb24") for frame in frames]
-
-
-def make_frame(index: int = 0) -> Frame:
-    return Frame(np.zeros((60, 80, 3), np.uint8), "drive one.mp4", index, index / 25)
 
 
 def test_video_keeps_number_colours_and_times(tmp_path: Path) -> None:
@@ -209,48 +204,3 @@ def test_unknown_image_format_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"cannot write a picture with the extension .*take \.png or \.jpg"):
         write_image(tmp_path / name, make_two_tone(8, 8))
     assert not list(tmp_path.iterdir())
-
-
-def test_lanes_are_one_object_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "lanes.jsonl"
-    lane = Lane(np.array([[10.123456, 59.0], [20.0, 30.005]]), slot=2, confidence=0.98765)
-    with LanesJsonl(path) as sink:
-        sink.write(make_frame(0), LanePrediction((lane, Lane(np.zeros((0, 2)))), (60, 80)))
-        sink.write(make_frame(3), LanePrediction((), (60, 80)))
-    first, second = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    assert {key: first[key] for key in ("source", "frame", "time", "width", "height")} == {
-        "source": "drive one.mp4",
-        "frame": 0,
-        "time": 0.0,
-        "width": 80,
-        "height": 60,
-    }
-    assert first["lanes"][0] == {"slot": 2, "confidence": 0.9877, "points": [[10.12, 59.0], [20.0, 30.0]]}
-    assert first["lanes"][1] == {"slot": None, "confidence": 1.0, "points": []}
-    assert (second["frame"], second["time"], second["lanes"]) == (3, 0.12, [])
-
-
-@pytest.mark.parametrize("error_type", [RuntimeError, KeyboardInterrupt], ids=["error", "ctrl-c"])
-def test_interrupted_lanes_keep_their_lines(tmp_path: Path, error_type: type[BaseException]) -> None:
-    path = tmp_path / "lanes.jsonl"
-
-    def write_one() -> None:
-        with LanesJsonl(path) as sink:
-            sink.write(make_frame(), LanePrediction((), (60, 80)))
-            raise error_type
-
-    with pytest.raises(error_type):
-        write_one()
-    assert len(path.read_text().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_lanes_without_a_line_leave_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "lanes.jsonl"
-    path.write_text("old\n")
-    with pytest.raises(RuntimeError, match="no network"), LanesJsonl(path):
-        raise RuntimeError("no network")
-    assert path.read_text() == "old\n"
-    with LanesJsonl(path):
-        pass
-    assert path.read_text() == "old\n"  # nothing could be read: that is no reason to lose what was there
