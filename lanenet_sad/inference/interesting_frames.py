@@ -41,7 +41,7 @@ class InterestingFrames:
     most 24 small pictures are held.
     """
 
-    def __init__(self, *, num_frames: int = 12, cell_size: tuple[int, int] = (360, 400), num_lanes: int = 4) -> None:
+    def __init__(self, *, num_frames: int = 12, cell_size: tuple[int, int] = (480, 400), num_lanes: int = 4) -> None:
         """Fix what the picture will be.
 
         Args:
@@ -80,7 +80,7 @@ class InterestingFrames:
 
         def moment(why: str = "") -> _Moment:
             nonlocal small
-            small = self._shrunk(drawn) if small is None else small
+            small = self._fitted(drawn) if small is None else small
             return _Moment(self._number, frame.time, small, why)
 
         if self._number % self._stride == 0:
@@ -163,11 +163,12 @@ class InterestingFrames:
             measures["curve"] = abs(curvature), 0.05 * abs(curvature), why
         return measures
 
-    def _shrunk(self, image: Image) -> Image:
+    def _fitted(self, image: Image) -> Image:
         height, width = image.shape[:2]
         scale = min(self.cell_size[0] / height, self.cell_size[1] / width)
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        interpolation = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        return np.asarray(cv2.resize(image, size, interpolation=interpolation), dtype=np.uint8)
 
 
 class _LossOfOwnLane:
