@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator
 from configparser import ConfigParser
 from dataclasses import fields
@@ -391,3 +392,17 @@ def test_the_schema_is_installed_with_the_package():
     installed = ConfigParser()
     installed.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
     assert "inference/*.json" in installed["options.package_data"]["lanenet_sad"].split()
+
+
+def test_the_documented_line_and_keys_are_those_of_the_schema():
+    text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
+    schema = strict_schema()
+    jsonschema.Draft202012Validator(schema).validate(json.loads(example))
+    documented = {word for row in re.findall(r"^\|(.*?)\|", text, flags=re.MULTILINE) for word in words_of(row)}
+    parts = [schema, *(part for part in schema["$defs"].values() if "properties" in part)]
+    assert {key for part in parts for key in part["properties"]} - {"style", "colour"} <= documented
+
+
+def words_of(cell: str) -> list[str]:
+    return [name.split(".")[-1] for name in re.findall(r"`([^`]*)`", cell)]
