@@ -87,6 +87,14 @@ class LanesJsonl:
         described = describe_lanes(frame, prediction, point_confidences=self.point_confidences)
         self._lines.write_line(json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
+    def copy(self, line: str) -> None:
+        """Append a line that an earlier run wrote.
+
+        Raises:
+            OSError: the disk is full or gone; the message names the file.
+        """
+        self._lines.write_line(line)
+
     def __exit__(self, *error: Any) -> None:
         self._lines.__exit__(*error)
 

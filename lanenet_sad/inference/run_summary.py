@@ -43,6 +43,7 @@ class SourceSummary:
         dropped_frames: that a live source had and the run was too slow for.
         seconds: from the first frame asked for to the last one written.
         stages: seconds that each stage was busy; stages overlap, so their sum may be more than `seconds`.
+        finished: whether it was read to its end; not after Ctrl-C or a full disk.
     """
 
     source: str
@@ -57,6 +58,7 @@ class SourceSummary:
     dropped_frames: int = 0
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
+    finished: bool = True
 
     @property
     def detection_rate(self) -> float | None:
@@ -102,7 +104,11 @@ class SummaryBuilder:
         self._frames_with_own_lane += slots.issuperset(self._own_slots)
         self._confidence += sum(float(lane.confidence) for lane in prediction.lanes)
         self._tracks.update(lane.track_id for lane in prediction.lanes if lane.track_id is not None)
-        for event in prediction.events:
+        self.add_events(prediction.events)
+
+    def add_events(self, events: Iterable[DrivingEvent]) -> None:
+        """Count what was told; an event that is told again is the same one."""
+        for event in events:
             self._events[event.kind, event.side, event.start] = event
 
     def finish(
@@ -112,6 +118,7 @@ class SummaryBuilder:
         stages: Mapping[str, float] | None = None,
         faults: Iterable[str] = (),
         dropped_frames: int = 0,
+        finished: bool = True,
     ) -> SourceSummary:
         """The summary of what has been added.
 
@@ -120,6 +127,7 @@ class SummaryBuilder:
             stages: seconds that each stage was busy, in the order of the work.
             faults: one sentence for each frame or file that could not be read.
             dropped_frames: that a live source had and the run was too slow for.
+            finished: whether the source was read to its end.
         """
         return SourceSummary(
             source=self.source,
@@ -134,6 +142,7 @@ class SummaryBuilder:
             dropped_frames=dropped_frames,
             seconds=seconds,
             stages=dict(stages or {}),
+            finished=finished,
         )
 
 
@@ -184,6 +193,7 @@ class RunSummary:
             dropped_frames=sum(each.dropped_frames for each in self.sources),
             seconds=sum(each.seconds for each in self.sources),
             stages={name: sum(each.stages.get(name, 0.0) for each in self.sources) for name in names},
+            finished=all(each.finished for each in self.sources),
         )
 
     def as_json(self) -> dict[str, object]:
