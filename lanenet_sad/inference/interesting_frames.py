@@ -154,7 +154,7 @@ class InterestingFrames:
             "most lanes": (float(number), 0.0, f"most lanes ({number})"),
         }
         if prediction.lanes:
-            confidence = float(np.mean([lane.confidence for lane in prediction.lanes]))
+            confidence = sum(float(lane.confidence) for lane in prediction.lanes) / number
             measures["confidence"] = -confidence, 0.02, f"lowest confidence {confidence:.2f}"
         curvature = prediction.road.curvature if prediction.road is not None else None
         if curvature is not None and abs(curvature) >= _STRAIGHT:
