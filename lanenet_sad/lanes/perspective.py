@@ -232,6 +232,14 @@ class CameraCalibration:
             centre=((self.centre[0] + 0.5) * x - 0.5, (self.centre[1] + 0.5) * y - 0.5),
         )
 
+    def mounted(
+        self, *, height: float | None = None, pitch: float | None = None, yaw: float | None = None
+    ) -> CameraCalibration:
+        """The same camera with what was measured on the vehicle; None leaves what it says itself."""
+        camera = self if height is None else replace(self, height=height, scale="calibration")
+        camera = camera if pitch is None else replace(camera, pitch=pitch, pitch_error=None)
+        return camera if yaw is None else replace(camera, yaw=yaw, yaw_error=None)
+
     def _known_height(self) -> float:
         if self.height is None:
             raise ValueError("Camera: its height above the road is not known; give it, or assume a lane width.")

@@ -3,10 +3,10 @@
 With the camera's height h as unit of length, a line lies `a + t y + b y^2 / 2 + c y^3 / 6` to the right at y ahead; all
 lines share the direction t, the curvature b and its rate c (a clothoid), each has its own distance a. A pixel looks n
 down and m to the right for each metre ahead, so that y = 1 / n, and the lines become hyperbolas of the picture:
-`m = a n + t + b / (2 n) + c / (6 n^2)` (the hyperbola pair of Chen and Wang, "A real-time lane detection
-algorithm based on a hyperbola-pair model", IEEE Intelligent Vehicles 2006). The fit is in m, where the noise of a pixel is the same near and far; on the
-ground that is to weight each point by the inverse of its ground error. The camera's nod is fitted along: it is what
-keeps lines from being parallel.
+`m = a n + t + b / (2 n) + c / (6 n^2)` (the hyperbola pair of Chen and Wang, "A real-time lane detection algorithm
+based on a hyperbola-pair model", IEEE Intelligent Vehicles 2006, with one term more). The fit is in m, where the noise
+of a pixel is the same near and far; on the ground that is to weight each point by the inverse of its ground error. The
+camera's nod is fitted along: it is what keeps lines from being parallel.
 """
 
 from __future__ import annotations

@@ -77,6 +77,7 @@ class CameraFromLanes:
         *,
         lane_width: float = LANE_WIDTH,
         field_of_view: float = FIELD_OF_VIEW,
+        height: float | None = None,
         min_frames: int = 5,
         num_lanes: int = 4,
     ) -> None:
@@ -86,6 +87,7 @@ class CameraFromLanes:
             camera: what is known of it: its lens, and its height if that is not None. None: a lens of `field_of_view`.
             lane_width: metres that the own lane is taken to be wide, if the height is unknown.
             field_of_view: degrees across the picture that a camera without a calibration is taken to see.
+            height: metres from the road to the lens of a camera without a calibration; None if unknown.
             min_frames: with lanes in them before there is an estimate.
             num_lanes: L of the network, which says which slots are the ego lines.
         """
@@ -93,8 +95,8 @@ class CameraFromLanes:
             raise ValueError(
                 f"Camera from lanes: expected a lane width above 0 and 1 frame or more, got {lane_width}, {min_frames}."
             )
-        self._camera = camera
-        self._lane_width, self._field_of_view = lane_width, field_of_view
+        self._camera, self._is_given = camera, camera is not None
+        self._lane_width, self._field_of_view, self._height = lane_width, field_of_view, height
         self._min_frames, self._num_lanes = min_frames, num_lanes
         self.reset()
 
@@ -135,7 +137,11 @@ class CameraFromLanes:
         size = prediction.image_size
         if self._camera is None or self._camera.image_size != size:
             known = self._camera
-            self._camera = known.scaled_to(size) if known else assumed_camera(size, field_of_view=self._field_of_view)
+            self._camera = (
+                assumed_camera(size, field_of_view=self._field_of_view, height=self._height)
+                if known is None or not self._is_given
+                else known.scaled_to(size)
+            )
             self._calibration = None
         if self._looks >= 2 * self._min_frames and 0 <= time - self._last_look < _SPACING:
             return self._calibration

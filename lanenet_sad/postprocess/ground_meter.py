@@ -54,6 +54,7 @@ class GroundMeter:
         *,
         lane_width: float = LANE_WIDTH,
         vehicle_half_width: float = 0.9,
+        camera_height: float | None = None,
         field_of_view: float = FIELD_OF_VIEW,
         num_lanes: int = 4,
         memory: float = 2.0,
@@ -65,6 +66,7 @@ class GroundMeter:
             calibration: of the camera, for pictures of the video's shape; None: all is found out from the lanes.
             lane_width: metres that lanes are taken to be wide where the camera's height is unknown.
             vehicle_half_width: metres from the camera to either side of the wheels.
+            camera_height: metres from the road to the lens, where there is no calibration that says it.
             field_of_view: degrees across the picture, where there is no calibration.
             num_lanes: L of the network.
             memory: seconds for which the width of the own lane is remembered.
@@ -78,11 +80,15 @@ class GroundMeter:
                 f"Ground meter: expected a memory of 0 seconds or more and a speed window of {_SPEED_SPAN} or more, "
                 f"got {memory} and {speed_window}."
             )
-        self._given = calibration
+        self._given = None if calibration is None else calibration.mounted(height=camera_height)
         self._lane_width, self._half_width = lane_width, vehicle_half_width
         self._num_lanes, self._memory, self._speed_window = num_lanes, memory, speed_window
         self._estimator = CameraFromLanes(
-            calibration, lane_width=lane_width, field_of_view=field_of_view, num_lanes=num_lanes
+            self._given,
+            lane_width=lane_width,
+            field_of_view=field_of_view,
+            height=camera_height,
+            num_lanes=num_lanes,
         )
         self.reset()
 
