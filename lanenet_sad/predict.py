@@ -126,9 +126,19 @@ def predict(
         refuse_label_files(sources, out, format)
     settings = {
         "weights": weights.name if weights else "shipped",
-        **{"threshold": threshold, "crop_top": crop_top, "exit": exit, "sequence": sequence, "tracking": tracking},
-        **{"calibration": calibration, "ldw": ldw, "birds_eye": birds_eye, "format": format},
-        **{"every": every, "start": start, "duration": duration, "max_height": max_height},
+        "threshold": threshold,
+        "crop_top": crop_top,
+        "exit": exit,
+        "sequence": sequence,
+        "tracking": tracking,
+        "calibration": calibration,
+        "ldw": ldw,
+        "birds_eye": birds_eye,
+        "format": format,
+        "every": every,
+        "start": start,
+        "duration": duration,
+        "max_height": max_height,
     }
     run = _Run(
         predictor, RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix), camera, settings,
@@ -185,15 +195,16 @@ class _Run:
             source = source.restricted([file for file in source.files if file not in finished])
             known = tuple(finished.values())
             self.num_done_before += len(known)
+        follower = LaneFollower.standard(num_lanes=self.style.num_lanes, calibration=self.camera)
         pipeline = LanePipeline(
             source,
             predictor=self.predictor,
-            follower=self._follower() if self.tracking and is_drive else None,
+            follower=follower,
             follow=self.tracking,
             batch_size=self.batch_size,
             row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
         )
-        style = replace(self.style, annotators=self._annotators(is_drive=is_drive))
+        style = replace(self.style, annotators=self._annotators(follower if is_drive else None))
         recorder = Recorder(source, style, clock=pipeline.clock, is_drive=is_drive, known=known)
         finished_all = False
         try:
@@ -219,16 +230,14 @@ class _Run:
                 if self.window is not None and not self.window.show(drawn):
                     break
 
-    def _follower(self) -> LaneFollower:
-        return LaneFollower.standard(num_lanes=self.predictor.network.num_lanes, calibration=self.camera)
-
-    def _annotators(self, *, is_drive: bool) -> tuple[Annotator, ...]:
-        num_lanes = self.predictor.network.num_lanes
+    def _annotators(self, follower: LaneFollower | None) -> tuple[Annotator, ...]:
+        num_lanes = self.style.num_lanes
         annotators: list[Annotator] = [EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes)]
-        if is_drive and self.ldw:
+        if follower is not None and self.ldw:
             annotators.append(DepartureAnnotator(num_lanes=num_lanes))
-        if is_drive and self.birds_eye:
-            annotators += [BirdsEyeAnnotator(self.camera, num_lanes=num_lanes), MeasuresAnnotator()]
+        if follower is not None and follower.meter is not None and self.birds_eye:
+            meter = follower.meter
+            annotators += [BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes), MeasuresAnnotator()]
         return tuple(annotators)
 
     def _row_anchors(self, frame: Frame) -> NDArray[np.float64]:
@@ -248,9 +257,7 @@ class _Run:
         paths = tuple(dict.fromkeys(self.paths))
         before = f" ({self.num_done_before} sources or pictures were done before)" if self.num_done_before else ""
         print(f"{self.num_frames} frames, {self.num_lanes} lanes; wrote {len(paths)} files in {self.style.out}{before}")
-        return PredictionSummary(
-            self.num_frames, self.num_lanes, paths, tuple(self.faults), tuple(self.summaries)
-        )
+        return PredictionSummary(self.num_frames, self.num_lanes, paths, tuple(self.faults), tuple(self.summaries))
 
 
 def _share(sources: Sequence[Source], rank: Rank, file_format: FileFormat) -> list[Source]:

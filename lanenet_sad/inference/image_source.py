@@ -51,6 +51,11 @@ class ImagesSource(Source):
         self.num_frames = len(self.files)
         self.fps = SEQUENCE_FPS / self.selection.every if sequence else None
 
+    def restricted(self, files: Sequence[str]) -> ImagesSource:
+        """A source of some of these unrelated pictures, which go by the same names below the output folder."""
+        selection = FrameSelection(max_height=self.selection.max_height)
+        return ImagesSource(files, name=self.name, folder=self.folder, selection=selection)
+
     def _select(self, num_files: int) -> list[int]:
         """The numbers of the wanted files."""
         selection = self.selection

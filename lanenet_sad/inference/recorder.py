@@ -78,7 +78,9 @@ class Recorder:
         self.faults: list[str] = []
         self._known = known
         self._kept: list[LanePrediction] = []
-        self._builder = SummaryBuilder(source.files[0] if len(source.files) == 1 else source.name, num_lanes=style.num_lanes)
+        self._builder = SummaryBuilder(
+            source.files[0] if len(source.files) == 1 else source.name, num_lanes=style.num_lanes
+        )
         self._strip = InterestingFrames(num_lanes=style.num_lanes)
         self._video: VideoSink | None = None
         self._clean_up = ExitStack()
@@ -167,7 +169,9 @@ class Recorder:
                 return
             if self._video is None:
                 path = self.beside("mp4")
-                sink = VideoSink(path, fps=self.source.fps or 25.0, size=frame.size, pixel_aspect=self.source.pixel_aspect)
+                sink = VideoSink(
+                    path, fps=self.source.fps or 25.0, size=frame.size, pixel_aspect=self.source.pixel_aspect
+                )
                 self._video = self._videos.enter_context(sink)
                 self.paths.append(path)
             self._video.write(drawn, frame.time)
