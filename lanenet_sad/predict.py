@@ -124,7 +124,7 @@ def predict(
     refuse_inputs(planned_outputs(sources, out), sources)
     if format in ("labelme", "cvat"):
         refuse_label_files(sources, out, format)
-    settings = {
+    settings: dict[str, object] = {
         "weights": weights.name if weights else "shipped",
         "threshold": threshold,
         "crop_top": crop_top,

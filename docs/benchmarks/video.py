@@ -92,25 +92,21 @@ def throughput(predictor: Predictor, options: argparse.Namespace) -> dict[str, A
     with tempfile.TemporaryDirectory() as folder:
         videos = [Path(video) for video in options.video]
         if not videos:
-            videos = [
-                write_drive(Path(folder) / "rendered.mp4", options.frames or 150, tuple(options.size), options.seed)
-            ]
+            rendered = Path(folder) / "rendered.mp4"
+            videos = [write_drive(rendered, options.frames or 150, tuple(options.size), options.seed)]
+        size = options.batch_size
         for video in videos:
             with open_source(str(video)) as source:
                 views = [predictor.prepare([frame.image])[0] for frame, _ in zip(source, range(64), strict=False)]
-            batches = [
-                np.concatenate(views[at : at + options.batch_size]) for at in range(0, len(views), options.batch_size)
-            ]
+            batches = [np.concatenate(views[at : at + size]) for at in range(0, len(views), size)]
             rounds = []
-            end_to_end(
-                predictor, video, Path(folder), options.batch_size, limit=10
-            )  # the first pass is slow everywhere
+            end_to_end(predictor, video, Path(folder), size, limit=10)  # the first pass is slow everywhere
             for _ in range(options.rounds):
                 alone = network_alone(predictor, batches)
                 whole, stages = end_to_end(predictor, video, Path(folder), size)
                 rounds.append({"alone": alone, "whole": whole, "ratio": whole / alone, "stages": stages})
             clips[video.stem] = rounds
-    return {"clips": clips, "batch_size": options.batch_size, "rounds": options.rounds}
+    return {"clips": clips, "batch_size": size, "rounds": options.rounds}
 
 
 def network_alone(predictor: Predictor, batches: Sequence[Any]) -> float:
