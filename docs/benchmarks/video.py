@@ -127,8 +127,9 @@ def end_to_end(
     num_lanes = predictor.network.num_lanes
     annotators = (EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes))
     style = RecordingStyle(out, annotators, num_lanes=num_lanes)
-    with open_source(str(video)) as source:
-        pipeline = LanePipeline(source, predictor=predictor, batch_size=batch_size)
+    with open_source(str(video)) as source, LanePipeline(
+        source, predictor=predictor, batch_size=batch_size, process=process
+    ) as pipeline:
         started, count = time.perf_counter(), 0
         with Recorder(source, style, clock=pipeline.clock, is_drive=True) as recorder:
             for frame, prediction in itertools.islice(pipeline, limit):
