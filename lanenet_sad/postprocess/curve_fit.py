@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal, Self
+from math import ceil
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Curve = Literal["polynomial", "spline"]
 
-_SPANS = 6  # of the spline between a lane's nearest and its farthest row
-_PASSES = 2  # of the fit that follows the search, each through the points that the one before agrees with
+_SPANS = 6  # of the spline from a lane's nearest to its farthest row
+_PASSES = 2  # of the fits that follow the search, each through the points that the one before agrees with
+_ENOUGH = 0.9  # of the points: where so many agree, no more samples are drawn
+_STIFFEST = 1e3  # penalty beyond which the equations only lose digits
+
+
+class Search(NamedTuple):
+    """How points that agree are searched.
+
+    Attributes:
+        tolerance: pixels in x within which a point agrees.
+        max_trials: random samples at most.
+        seed: of the samples.
+    """
+
+    tolerance: float
+    max_trials: int
+    seed: int
 
 
 class BasisModel:
@@ -34,7 +51,7 @@ class BasisModel:
     def estimate(self, basis: Values, x: Values) -> bool:
         """Fits in place; False if the samples leave it open."""
         try:
-            self.coefficients = solved(basis, x)
+            self.coefficients = _solved(basis, x, 1.0)
         except np.linalg.LinAlgError:
             return False
         return bool(np.isfinite(self.coefficients).all())
@@ -45,142 +62,108 @@ class BasisModel:
         return missed
 
 
-@dataclass(frozen=True)
-class RowCurve:
-    """One x for each row of a lane.
+class SmoothCurves:
+    """Curves x(y) over the rows of one lane: functions of the row, and how their weighted sum is kept smooth.
 
-    Attributes:
-        kind: sum of powers, or cubic spline with equally long spans.
-        middle: row in the middle of the lane.
-        half: rows from there to its ends.
-        coefficients: (K,) of the powers or of the spline's functions.
-    """
-
-    kind: Curve
-    middle: float
-    half: float
-    coefficients: Values
-
-    def __call__(self, rows: Values) -> Values:
-        """The x of rows of the lane, (N,) -> (N,); a spline ends with it."""
-        at = (rows - self.middle) / self.half
-        basis = powers(at, len(self.coefficients) - 1) if self.kind == "polynomial" else _spline_basis(at)
-        x: Values = basis @ self.coefficients
-        return x
-
-
-def agreeing(
-    rows: Values, x: Values, *, degree: int, tolerance: float, max_trials: int, seed: int
-) -> NDArray[np.bool_]:
-    """Which points of a lane lie on one polynomial; random samples are drawn only where not all do.
-
-    Random sample consensus (Fischler and Bolles 1981), scikit-image's `ransac`, which stops as soon as another sample
-    is unlikely to be better.
+    A "polynomial" is a sum of powers. A "spline" is a cubic spline of six equally long spans with a penalty on its
+    wiggles (Eilers and Marx 1996): the integral of the squared third derivative, so that what it falls back to is a
+    parabola. In perspective, a bend of the road is one in the near half of the picture.
 
     Args:
-        rows: (N,) y.
-        x: (N,).
-        degree: of the polynomial.
-        tolerance: pixels in x within which a point agrees.
-        max_trials: samples at most.
-        seed: of the samples.
-
-    Returns:
-        (N,); all False where no polynomial has `degree + 1` points.
-    """
-    basis = powers((rows - rows.mean()) / max(float(np.ptp(rows)) / 2, 1e-9), degree)
-    everything = np.ones(len(x), dtype=bool)
-    if len(x) <= degree + 1:
-        return everything
-    close = _within(basis, x, everything, tolerance)
-    if close.all():
-        return close
-    from skimage.measure import ransac  # takes a while to import
-
-    _, found = ransac(  # type: ignore[no-untyped-call]
-        (basis, x), BasisModel, min_samples=degree + 1, residual_threshold=tolerance, max_trials=max_trials, rng=seed
-    )
-    if found is None:
-        return ~everything
-    best: NDArray[np.bool_] = found
-    for _ in range(_PASSES):
-        again = _within(basis, x, best, tolerance)
-        if again.sum() < best.sum():
-            break
-        best = again
-    return best
-
-
-def fitted(
-    rows: Values,
-    x: Values,
-    weights: Values,
-    *,
-    curve: Curve,
-    degree: int,
-    stiffness: float,
-    height: float,
-) -> RowCurve:
-    """The smooth curve through weighted points of a lane.
-
-    Args:
-        rows: (N,) y, of which two differ.
-        x: (N,).
-        weights: (N,) of the squared distances.
-        curve: "polynomial": of `degree`. "spline": a cubic spline of equally long spans with a penalty on its bends
-            (Eilers and Marx 1996), the integral of the squared second derivative as in a smoothing spline.
+        rows: (R,) y, falling.
+        curve: which functions.
         degree: of the polynomial.
         stiffness: of the spline.
-        height: of the picture, the unit of length of that penalty, so that its size in pixels does not matter.
+        height: of the picture, the penalty's unit of length, so that its size in pixels does not matter.
     """
-    middle, half = (rows.max() + rows.min()) / 2, float(np.ptp(rows)) / 2
-    at = (rows - middle) / half
-    if curve == "polynomial":
-        return RowCurve(curve, middle, half, solved(powers(at, degree), x, weights))
-    penalty = stiffness * (height / half) ** 3 * _bending()
-    return RowCurve(curve, middle, half, solved(_spline_basis(at), x, weights, penalty))
+
+    def __init__(self, rows: Values, *, curve: Curve, degree: int, stiffness: float, height: float) -> None:
+        middle, half = (rows[0] + rows[-1]) / 2, (rows[0] - rows[-1]) / 2
+        at = (rows - middle) / half
+        self.powers: Values = np.vander(at, degree + 1, increasing=True)
+        self.basis, self.penalty = self.powers, np.zeros(())
+        if curve == "spline":
+            self.basis = _spline()(at.clip(-1, 1))
+            self.penalty = min(stiffness * (height / half) ** 5, _STIFFEST) * _wiggling()
+
+    def fit(self, place: NDArray[np.intp], x: Values, weights: Values, tolerance: float) -> Values:
+        """Columns of the smooth curve through points of a lane.
+
+        A second pass gives points less weight the farther they lie off the first one's curve, half at a quarter of
+        the tolerance.
+
+        Args:
+            place: (N,) index of each point's row.
+            x: (N,) of the points.
+            weights: (N,) of their squared distances.
+            tolerance: pixels.
+
+        Returns:
+            (R,) x at each row.
+        """
+        basis = self.basis[place]
+        first = _solved(basis, x, weights, self.penalty)
+        off = (basis @ first - x) / (tolerance / 4)
+        columns: Values = self.basis @ _solved(basis, x, weights / (1 + off * off), self.penalty)
+        return columns
+
+    def agreeing(self, place: NDArray[np.intp], x: Values, close: Flags, search: Search) -> Flags:
+        """Which points of a lane lie on one polynomial.
+
+        Random sample consensus (Fischler and Bolles 1981) by scikit-image's `ransac`, which begins with the points
+        that seem right and stops when nine tenths of all agree, or another sample is unlikely to be better.
+
+        Args:
+            place: (N,) index of each point's row.
+            x: (N,) of the points.
+            close: (N,) which seem right.
+            search: how to search.
+
+        Returns:
+            (N,); all False where no polynomial was found.
+        """
+        from skimage.measure import ransac  # takes a while to import
+
+        basis = self.powers[place]
+        least = basis.shape[1]
+        _, found = ransac(  # type: ignore[no-untyped-call]
+            (basis, x),
+            BasisModel,
+            min_samples=least,
+            residual_threshold=search.tolerance,
+            max_trials=search.max_trials,
+            stop_sample_num=ceil(_ENOUGH * len(x)),
+            initial_inliers=close if close.sum() > least else None,
+            rng=search.seed,
+        )
+        best: Flags = np.zeros(len(x), dtype=bool) if found is None else found
+        for _ in range(_PASSES):
+            model = BasisModel.from_estimate(basis[best], x[best])
+            again = best if model is None else np.abs(model.residuals(basis, x)) < search.tolerance
+            if again.sum() <= best.sum():
+                break
+            best = again
+        return best
 
 
-def powers(at: Values, degree: int) -> Values:
-    """1, t, t^2, ..., (N,) -> (N, degree + 1)."""
-    raised: Values = at[:, None] ** np.arange(degree + 1)
-    return raised
-
-
-def solved(basis: Values, x: Values, weights: Values | None = None, penalty: Values | None = None) -> Values:
+def _solved(basis: Values, x: Values, weights: Values | float, penalty: Values | float = 0.0) -> Values:
     """(K,) coefficients of the least squares, by the normal equations: few well-scaled functions, and quick."""
-    weighted = basis if weights is None else basis * weights[:, None]
-    matrix = weighted.T @ basis
-    stiff = matrix if penalty is None else matrix + penalty
-    coefficients: Values = np.linalg.solve(stiff, weighted.T @ x)
-    return coefficients
-
-
-def _within(basis: Values, x: Values, used: NDArray[np.bool_], tolerance: float) -> NDArray[np.bool_]:
-    model = BasisModel.from_estimate(basis[used], x[used])
-    return used if model is None else np.abs(model.residuals(basis, x)) < tolerance
+    weighted = basis.T * weights
+    return np.asarray(np.linalg.solve(weighted @ basis + penalty, weighted @ x), dtype=np.float64)
 
 
 @cache
-def _spline(derivative: int) -> Any:
-    """The spline's functions on -1..1, or a derivative of theirs: (N,) -> (N, K)."""
+def _spline() -> Any:
+    """The spline's functions on -1..1, (N,) -> (N, K)."""
     from scipy.interpolate import BSpline  # takes a while to import
 
     knots = np.concatenate([[-1.0] * 3, np.linspace(-1, 1, _SPANS + 1), [1.0] * 3])
-    functions = BSpline(knots, np.eye(_SPANS + 3), 3)
-    return functions.derivative(derivative) if derivative else functions
-
-
-def _spline_basis(at: Values) -> Values:
-    basis: Values = _spline(0)(at.clip(-1, 1))
-    return basis
+    return BSpline(knots, np.eye(_SPANS + 3), 3)
 
 
 @cache
-def _bending() -> Values:
-    """(K, K) integrals of products of the functions' second derivatives, by Gauss's rule, exact for them."""
-    nodes = np.array([-1, 1]) / np.sqrt(3) / _SPANS
+def _wiggling() -> Values:
+    """(K, K) integrals of products of the functions' third derivatives, which are constant in each span."""
     centres = np.linspace(-1, 1, 2 * _SPANS + 1)[1::2]
-    second = _spline(2)((centres[:, None] + nodes).ravel())
-    products: Values = second.T @ second / _SPANS
-    return products
+    third = _spline().derivative(3)(centres)
+    return np.asarray(third.T @ third * (2 / _SPANS), dtype=np.float64)

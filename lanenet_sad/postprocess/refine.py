@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.postprocess.crossings import uncrossed
-from lanenet_sad.postprocess.curve_fit import Curve, agreeing, fitted
+from lanenet_sad.postprocess.curve_fit import Curve, Search, SmoothCurves
 
 Rows = NDArray[np.float64]
 _FEWEST = 5  # with fewer points than this nobody can tell which one is wrong
@@ -38,8 +38,8 @@ class LaneRefiner:
         curve: "spline" (a smoothing cubic spline) or "polynomial".
         degree: highest degree of the polynomial, also of that by which strays are found.
         points_per_degree: a lane gets a degree for every so many of its points, at least a straight line.
-        stiffness: of the spline: 0 follows every point, 1 all but gives straight lines; the size of pictures does not
-            matter.
+        stiffness: of the spline: far less follows every point, far more gives parabolas; the size of pictures does
+            not matter.
         tolerance: share of the picture's width within which points agree with a curve.
         max_trials: random samples drawn at most for a lane with strays.
         seed: of these samples; the same picture always gives the same lanes.
@@ -53,8 +53,8 @@ class LaneRefiner:
     curve: Curve = "spline"
     degree: int = 3
     points_per_degree: int = 3
-    stiffness: float = 2e-4
-    tolerance: float = 0.01
+    stiffness: float = 1e-6
+    tolerance: float = 0.0125
     max_trials: int = 40
     seed: int = 0
     max_slope: float = 10.0
@@ -63,10 +63,10 @@ class LaneRefiner:
     def __post_init__(self) -> None:
         if self.curve not in ("polynomial", "spline"):
             raise ValueError(f"curve: expected polynomial or spline, got {self.curve!r}.")
-        for name, least in {"degree": 1, "points_per_degree": 1, "max_trials": 1, "stiffness": 0, "seed": 0}.items():
+        for name, least in {"degree": 1, "points_per_degree": 1, "max_trials": 1, "seed": 0}.items():
             if not getattr(self, name) >= least:
                 raise ValueError(f"{name}: expected at least {least}, got {getattr(self, name)}.")
-        for name in ("tolerance", "max_slope", "halving_distance"):
+        for name in ("stiffness", "tolerance", "max_slope", "halving_distance"):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: expected more than 0, got {getattr(self, name)}.")
 
@@ -86,22 +86,29 @@ class LaneRefiner:
         if len(rows) < 3:
             return lane
         sure = np.ones(len(rows)) if lane.point_confidences is None else lane.point_confidences
-        degree = min(self.degree, max(1, len(rows) // self.points_per_degree))
-        within = self.tolerance * width
-        agree = agreeing(rows, x, degree=degree, tolerance=within, max_trials=self.max_trials, seed=self.seed)
-        x, seen, sure = x[agree], rows[agree], sure[agree]
-        if len(seen) < 3 or seen[0] == seen[-1]:
+        if rows[0] - rows[-1] < 1:
             return None
-        weights = np.maximum(sure, 1e-3)
-        curve = fitted(seen, x, weights, curve=self.curve, degree=degree, stiffness=self.stiffness, height=height)
-        sampled = _with_gap_rows(rows, seen, prediction.row_anchors)
-        columns = curve(sampled)
-        place = np.searchsorted(-sampled, -seen)
+        sampled = _with_gap_rows(rows, prediction.row_anchors, height)
+        within = self.tolerance * width
+        degree = min(self.degree, max(1, len(rows) // self.points_per_degree))
+        curve = self.curve if degree > 1 else "polynomial"
+        curves = SmoothCurves(sampled, curve=curve, degree=degree, stiffness=self.stiffness, height=height)
+        place, weights = np.searchsorted(-sampled, -rows), np.maximum(sure, 1e-3)
+        columns = curves.fit(place, x, weights, within)
+        close = np.abs(columns[place] - x) < within
+        if not close.all():
+            agree = curves.agreeing(place, x, close, Search(within, self.max_trials, self.seed))
+            x, sure, place, weights = x[agree], sure[agree], place[agree], weights[agree]
+            if len(x) < 3 or place[0] == place[-1]:
+                return None
+            columns = curves.fit(place, x, weights, within)
         trust = np.zeros(len(sampled))
         np.maximum.at(trust, place, sure / (1 + ((columns[place] - x) / within) ** 2))
         confidence = lane.confidence * min(1.0, float(trust.sum()) / len(rows))
-        trust = _into_gaps(trust, sampled, place, self.halving_distance * height)
+        if len(place) < len(sampled):
+            trust = _into_gaps(trust, sampled, place, self.halving_distance * height)
         kept = _before_the_horizon(columns, sampled, self.max_slope) & (columns >= 0) & (columns <= width - 1)
+        kept[: place[0]] = kept[place[-1] + 1 :] = False
         points = np.stack([columns, sampled], axis=1)[kept]
         return replace(lane, points=points, confidence=confidence, point_confidences=trust[kept])
 
@@ -209,36 +216,35 @@ def _near_to_far(lane: Lane) -> Lane:
     return replace(lane, points=lane.points[order], point_confidences=None if sure is None else sure[order])
 
 
-def _with_gap_rows(rows: Rows, seen: Rows, row_anchors: Rows | None) -> Rows:
-    """A lane's own rows from the nearest to the farthest one that is seen, and rows that are missing between them.
+def _with_gap_rows(rows: Rows, row_anchors: Rows | None, height: int) -> Rows:
+    """A lane's own rows and rows that are missing between them, falling, each once.
 
-    These are the anchors of the picture, or else as far apart as most rows; all fall.
+    These are the anchors of the picture, or else as far apart as most rows; in one gap at most `height`.
     """
-    own = rows[(rows <= seen[0]) & (rows >= seen[-1])]
-    steps = -np.diff(own)
+    steps = rows[:-1] - rows[1:]
+    if row_anchors is None and steps.max() < 1.5 * steps.min():
+        return rows
     if row_anchors is None:
-        spacing = float(np.median(steps[steps > 0]))
+        spacing = max(1.0, float(np.median(steps[steps > 0])))
         wide = np.flatnonzero(steps > 1.5 * spacing)
-        between = [np.linspace(own[i], own[i + 1], round(steps[i] / spacing) + 1)[1:-1] for i in wide]
+        counts = np.minimum(np.round(steps[wide] / spacing), height).astype(np.intp)
+        between = [np.linspace(rows[i], rows[i + 1], n + 1)[1:-1] for i, n in zip(wide, counts, strict=True)]
+        rows = np.concatenate([rows, *between])
     else:
-        between = [row_anchors[(row_anchors < seen[0]) & (row_anchors > seen[-1])]]
-    if not between and (steps > 0).all():
-        return own
-    all_rows: Rows = np.unique(np.concatenate([own, *between]))[::-1]
-    return all_rows
+        rows = np.concatenate([rows, row_anchors[(row_anchors < rows[0]) & (row_anchors > rows[-1])]])
+    falling: Rows = np.unique(rows)[::-1]
+    return falling
 
 
 def _into_gaps(confidences: Rows, rows: Rows, seen: NDArray[np.intp], halving_distance: float) -> Rows:
     """Confidences (N,) where points were `seen`; elsewhere that of the less sure end of the gap, falling into it."""
     there = np.unique(seen)
-    if len(there) == len(rows):
-        return confidences
-    missing = np.setdiff1d(np.arange(len(rows)), there, assume_unique=True)
-    farther = np.searchsorted(there, missing)
+    gaps = np.setdiff1d(np.arange(there[0], there[-1]), there, assume_unique=True)
+    farther = np.searchsorted(there, gaps)
     near, far = there[farther - 1], there[farther]
-    distance = np.minimum(rows[near] - rows[missing], rows[missing] - rows[far])
+    distance = np.minimum(rows[near] - rows[gaps], rows[gaps] - rows[far])
     filled = confidences.copy()
-    filled[missing] = np.minimum(confidences[near], confidences[far]) * 0.5 ** (distance / halving_distance)
+    filled[gaps] = np.minimum(confidences[near], confidences[far]) * 0.5 ** (distance / halving_distance)
     return filled
 
 
