@@ -102,7 +102,6 @@ class LineFilter:
         kalman.transitionMatrix, kalman.processNoiseCov = self._transition, self._moves * step
         kalman.predict()
         self._state, self._covariance = np.array(kalman.statePre[:, 0]), np.array(kalman.errorCovPre)
-        self._unseen = self._unseen + step
         self._look()
 
     def shift(self, by: Array) -> None:
@@ -117,8 +116,8 @@ class LineFilter:
         Args:
             columns: (K,) where the line crosses the rows; NaN where it is not seen.
             confidences: (K,) how sure each is, 0..1.
-            step: seconds since the last one.
-            stale: seconds after which a row where the line is not seen any more is no longer part of it.
+            step: seconds since the last frame.
+            stale: seconds of sightings after which a row that they do not have is no longer part of the line.
         """
         is_seen = np.isfinite(columns)
         seen = np.flatnonzero(is_seen)
@@ -135,7 +134,7 @@ class LineFilter:
         kalman.measurementNoiseCov = deviation[:, None] * deviation * self._alike[np.ix_(seen, seen)]
         kalman.correct(columns[seen, None])
         self._state, self._covariance = np.array(kalman.statePost[:, 0]), np.array(kalman.errorCovPost)
-        self._unseen[seen] = 0.0
+        self._unseen = np.where(is_seen, 0.0, self._unseen + step)
         self.known = _filled(is_seen | (self.known & (self._unseen <= stale)))
         self._look()
 

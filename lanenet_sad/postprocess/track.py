@@ -61,7 +61,7 @@ class Track:
     def see(self, sighting: Sighting, step: float) -> None:
         """Take in a sighting, `step` seconds after the last frame."""
         passed = step + self.gap
-        self.line.correct(sighting.columns, sighting.confidences, passed, stale=_STALE)
+        self.line.correct(sighting.columns, sighting.confidences, step, stale=_STALE)
         share = 1 - float(np.exp(-passed / _SMOOTH))
         self._far += share * (sighting.far - self._far)
         self._near += share * (sighting.near - self._near)
@@ -89,7 +89,8 @@ class Track:
         """
         slack = 0.25 * abs(rows[0] - rows[1]) if len(rows) > 1 else 0.0
         kept = (rows <= self._near + slack) & (rows >= self._far - slack)
-        kept &= (columns >= 0) & (columns <= image_width - 1)
+        known = grid_rows[self.line.known]
+        kept &= (rows <= known[-1]) & (rows >= known[0]) & (columns >= 0) & (columns <= image_width - 1)
         if np.count_nonzero(kept) < 2:
             return None
         points = np.stack([columns[kept], rows[kept]], axis=1)
