@@ -26,10 +26,7 @@ _FISHEYE = ("equidistant", "fisheye")
 _FARTHEST_CENTRE = 0.25  # of the picture's size, by which an axis may miss its middle
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as OpenCV writes it: its matrices are mappings."""
-
-
+_Loader: Any = type("_Loader", (yaml.SafeLoader,), {})  # reads OpenCV's matrices as mappings
 _Loader.add_constructor("tag:yaml.org,2002:opencv-matrix", lambda loader, node: loader.construct_mapping(node, True))
 
 

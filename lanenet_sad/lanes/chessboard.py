@@ -90,8 +90,8 @@ def fit_lens(
     flat = np.zeros((pattern[0] * pattern[1], 3), np.float32)
     flat[:, :2] = np.mgrid[: pattern[0], : pattern[1]].T.reshape(-1, 2) * square_size
     size = image_size[::-1]
-    start = cv2.initCameraMatrix2D([flat] * len(boards), [np.float32(board) for board in boards], size)
     corners = [np.asarray(board, dtype=np.float32)[:, None] for board in boards]
+    start = cv2.initCameraMatrix2D([flat] * len(boards), corners, size)
     flags = {"pinhole": cv2.CALIB_FIX_K1 | cv2.CALIB_FIX_K2 | cv2.CALIB_FIX_K3 | cv2.CALIB_ZERO_TANGENT_DIST}
     flags |= {"standard": 0 if len(boards) >= _MANY_BOARDS else cv2.CALIB_FIX_K3, "rational": cv2.CALIB_RATIONAL_MODEL}
     try:

@@ -11,6 +11,7 @@ camera's nod is fitted along: it is what keeps lines from being parallel.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -78,13 +79,14 @@ def gather(rays: Sequence[tuple[FloatArray, FloatArray]], weights: Sequence[Floa
     return Rays(right, down, line, np.concatenate(list(weights)), len(rays))
 
 
-def fit_road(rays: Rays, *, nod: float = 0.0, nod_error: float = 0.005, rounds: int = 5) -> RoadFit:
+def fit_road(rays: Rays, *, nod: float = 0.0, nod_error: float = 0.005, noise: float = 1.0, rounds: int = 5) -> RoadFit:
     """The most likely road, by reweighted least squares (Cauchy weights) with weak priors on curvature and its rate.
 
     Args:
         rays: of one line or more.
         nod: what is known beforehand about the nod, in radians.
         nod_error: standard deviation of that.
+        noise: factor on the noise that points are taken to have.
         rounds: of reweighting; at least 1.
     """
     count = rays.num_lines
@@ -93,31 +95,32 @@ def fit_road(rays: Rays, *, nod: float = 0.0, nod_error: float = 0.005, rounds: 
     errors = np.array([_DIRECTION_PRIOR, _CURVATURE_PRIOR, _RATE_PRIOR, nod_error])
     precision = np.concatenate([np.full(count, 1e-4), errors**-2])
     state, information = prior.copy(), np.diag(precision)
-    deviation = np.zeros(len(rays.right))
+    design, rest, variance = _linearize(rays, state, noise)
+    square = np.zeros(len(rays.right))
     for _ in range(rounds):
-        design, rest, variance = _linearize(rays, state)
-        weights = rays.weights / (variance * (1 + (deviation / _OUTLIER) ** 2))
+        weights = rays.weights / (variance * (1 + square / _OUTLIER**2))
         weighted = (design * weights[:, None]).T
-        information = weighted @ design + np.diag(precision)
+        information = weighted @ design
+        information.flat[:: count + 5] += precision
         state = state + np.linalg.solve(information, weighted @ rest - precision * (state - prior))
-        state[-1] = np.clip(state[-1], nod - 4 * nod_error, nod + 4 * nod_error)
-        _, rest, variance = _linearize(rays, state)
-        deviation = np.minimum(np.abs(rest) / np.sqrt(variance), _HOPELESS)
-    cost = float((rays.weights * np.log1p(deviation**2)).sum() / max(float(rays.weights.sum()), 1e-9))
+        state[-1] = min(max(state[-1], nod - 4 * nod_error), nod + 4 * nod_error)
+        design, rest, variance = _linearize(rays, state, noise)
+        square = rest**2 / variance
+    cost = float(rays.weights @ np.log1p(np.minimum(square, _HOPELESS**2))) / max(float(rays.weights.sum()), 1e-9)
     direction, curvature, rate, nodded = (float(value) for value in state[count:])
     return RoadFit(state[:count], direction, curvature, rate, nodded, np.linalg.inv(information), cost)
 
 
-def _linearize(rays: Rays, state: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _linearize(rays: Rays, state: FloatArray, noise: float) -> tuple[FloatArray, FloatArray, FloatArray]:
     """(N, L + 4) change of the model with its numbers, (N,) what it leaves over, (N,) variance of that.
 
     A point on or above the horizon, which no road explains, has a variance that makes it count nothing.
     """
     count = rays.num_lines
-    direction, curvature, rate, nod = state[count:]
-    tangent = np.tan(nod)
+    direction, curvature, rate, nod = (float(value) for value in state[count:])
+    tangent = math.tan(nod)
     turned = np.maximum(1 - rays.down * tangent, 0.1)
-    down, right = (rays.down + tangent) / turned, rays.right * np.hypot(1.0, tangent) / turned
+    down, right = (rays.down + tangent) / turned, rays.right * (math.hypot(1.0, tangent) / turned)
     on_road = down > 1 / _FARTHEST
     down = np.where(on_road, down, 1.0)
     ahead = 1 / down
@@ -131,5 +134,5 @@ def _linearize(rays: Rays, state: FloatArray) -> tuple[FloatArray, FloatArray, F
     slope = offsets - ahead * (curvature * bent + 2 * rate * twisted)
     design[:, count + 3] = slope * (1 + down**2) - right * down
     rest = right - (offsets * down + direction + curvature * bent + rate * twisted)
-    variance = _FAR_NOISE**2 + (_NEAR_NOISE * down) ** 2
+    variance = (noise * _FAR_NOISE) ** 2 + (noise * _NEAR_NOISE * down) ** 2
     return design, np.where(on_road, rest, 1e6), np.where(on_road, variance, 1e10)

@@ -18,15 +18,16 @@ LANE_WIDTH = 3.7
 """Metres that a lane is taken to be wide where the height of the camera is unknown: 12 feet, as on US interstates."""
 
 _FEWEST_POINTS = 4
-_FIRST_GUESSES = np.radians(np.arange(-24.0, 25.0, 3.0))
-_UNKNOWN = math.radians(3.0)  # how far a frame's nod may be from what the first guess says
-_KNOWN = math.radians(1.5)  # and from the running estimate
+_FIRST_GUESSES = np.radians(np.arange(-24.0, 25.0, 2.0))
+_UNKNOWN = math.radians(2.0)  # how far a first guess may be off
+_BLURRED = 8.0  # factor on the noise while guessing, so that a guess nearby is better than one far off
+_KNOWN = math.radians(1.5)  # how far the camera may nod in a frame
 _SURE = math.radians(1.0)  # a frame that leaves the horizon less certain says nothing
 _GOOD_COST, _WORST_COST = 0.3, 2.0  # of a fit: up to the first its errors hold, beyond the second it is no road
 _SPACING = 0.2  # seconds between the frames that are kept, once there are some
 _MEMORY = 1500
 _BLOCK = 3.0  # seconds over which a vehicle's sway and nod are one and the same
-_SCATTER = math.radians(0.25)  # of heading and nod, before the frames tell
+_NOD, _SWAY = math.radians(0.25), math.radians(0.5)  # scatter of pitch and heading, before the frames tell
 _BEND_DOUBT = 20.0  # radians times metres: by this much over the radius a bend makes a frame less certain
 _NOTICEABLE = math.radians(0.03)
 
@@ -164,12 +165,12 @@ class CameraFromLanes:
         if known is not None:
             fit = fit_road(rays, nod_error=_KNOWN)
         else:
-            fits = [fit_road(rays, nod=guess, nod_error=_UNKNOWN, rounds=2) for guess in _FIRST_GUESSES]
-            fit = fit_road(rays, nod=min(fits, key=lambda each: each.cost).nod, nod_error=_UNKNOWN)
+            fits = [fit_road(rays, nod=guess, nod_error=_UNKNOWN, noise=_BLURRED, rounds=3) for guess in _FIRST_GUESSES]
+            fit = fit_road(rays, nod=min(fits, key=lambda each: each.cost).nod, nod_error=_KNOWN)
         errors = fit.covariance.diagonal()[-4:]
         if fit.cost > _WORST_COST or errors[3] > _SURE**2 or not fit.offsets.min() < fit.offsets.max():
             return None
-        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or 1.4)) ** 2 * _SCATTER**2
+        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or 1.4)) ** 2 * _NOD**2
         errors = errors * (1 + (fit.cost / _GOOD_COST) ** 2)
         assert camera.pitch is not None
         return _View(
@@ -183,8 +184,8 @@ class CameraFromLanes:
 
     def _update(self, camera: CameraCalibration) -> None:
         views = np.array(self._views)  # (N, 6)
-        pitch, pitch_error = _robust_mean(views[:, 0], views[:, 1], views[:, 3])
-        yaw, yaw_error = _robust_mean(views[:, 0], views[:, 2], views[:, 4])
+        pitch, pitch_error = _robust_mean(views[:, 0], views[:, 1], views[:, 3], _NOD)
+        yaw, yaw_error = _robust_mean(views[:, 0], views[:, 2], views[:, 4], _SWAY)
         widths = views[:, 5][np.isfinite(views[:, 5])]
         height, scale = camera.height, camera.scale
         if height is None and len(widths):
@@ -224,15 +225,18 @@ def _differ(old: CameraCalibration, new: CameraCalibration) -> bool:
     return apart > _NOTICEABLE or grown > 0.005 or surer
 
 
-def _robust_mean(times: FloatArray, values: FloatArray, variances: FloatArray) -> tuple[float, float]:
-    """The mean of what frames say, and its standard deviation; outliers count little (Cauchy weights)."""
-    scatter, mean = _SCATTER, float(np.median(values))
+def _robust_mean(times: FloatArray, values: FloatArray, variances: FloatArray, expected: float) -> tuple[float, float]:
+    """The mean of what frames say, and its standard deviation; outliers count little (Cauchy weights).
+
+    The frames' scatter is taken to be as `expected` until there are frames enough to tell.
+    """
+    scatter, mean = expected, float(np.median(values))
     weights = np.ones(len(values))
     for _ in range(6):
         total = variances + scatter**2
         weights = 1 / (total * (1 + (values - mean) ** 2 / (4 * total)))
         mean = float((weights * values).sum() / weights.sum())
         spread = float((weights * (values - mean) ** 2).sum() / weights.sum())
-        scatter = max(math.sqrt((spread * len(values) + 4 * _SCATTER**2) / (len(values) + 4)), 1e-4)
+        scatter = max(math.sqrt((spread * len(values) + 10 * expected**2) / (len(values) + 10)), 1e-4)
     blocks = len(np.unique(np.floor(times / _BLOCK)))
     return mean, math.sqrt(scatter**2 / max(blocks, 1) + 1 / float((1 / (variances + 1e-8)).sum()))

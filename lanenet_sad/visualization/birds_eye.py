@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import final
+from typing import Any, final
 
 import cv2
 import numpy as np
@@ -23,6 +23,7 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE = (255, 255, 255)
 _MARK_SPACING = 10
 _STRAIGHTEST = 5000.0  # metres: a larger radius is called straight
+_SOON = 4.0  # seconds
 _SMALLEST_INSET = 24  # px: in tinier pictures there is nothing to see
 _SHIFT = 4
 
@@ -60,7 +61,7 @@ class BirdsEyeAnnotator(Annotator):
             )
         self.num_lanes, self.share, self.ahead, self.across = num_lanes, share, ahead, across
         self._camera = camera
-        self._lookup: tuple[CameraCalibration, tuple[int, int], NDArray[np.float32], NDArray[np.float32]] | None = None
+        self._lookup: tuple[CameraCalibration, tuple[int, int], NDArray[Any], NDArray[Any]] | None = None
 
     def annotate(self, image: Image, prediction: LanePrediction) -> Image:
         """A new picture with the inset in it."""
@@ -74,7 +75,7 @@ class BirdsEyeAnnotator(Annotator):
         inset = self._warp(image, camera, (height, width))
         self._draw_lanes(inset, prediction, camera)
         self._draw_scale(inset)
-        _draw_vehicle(inset, self._to_inset(np.array([[-0.9, -1.0], [0.9, 1.5]]), inset))
+        _draw_vehicle(inset, self._to_inset(np.array([[-0.9, -2.6], [0.9, 1.8]]), inset))
         margin = max(4, image.shape[1] // 80)
         left = image.shape[1] - margin - width
         drawn[margin - 1 : margin + height + 1, left - 1 : left + width + 1] = 235
@@ -88,14 +89,14 @@ class BirdsEyeAnnotator(Annotator):
 
     def _warp(self, image: Image, camera: CameraCalibration, size: tuple[int, int]) -> Image:
         """The road from above, (h, w, 3)."""
-        if self._lookup is None or self._lookup[0] is not camera or self._lookup[1] != size:
+        if self._lookup is None or self._lookup[0] != camera or self._lookup[1] != size:
             height, width = size
             columns, rows = np.meshgrid(np.arange(width), np.arange(height))
             x = ((columns + 0.5) / width - 0.5) * self.across
             y = self.ahead - (rows + 0.5) / height * (self.ahead + self._behind)
             pixels = np.nan_to_num(camera.to_image(np.stack([x, y], axis=-1).reshape(-1, 2)), nan=-1e4)
-            maps = np.clip(pixels, -1e4, 1e4).reshape(height, width, 2).astype(np.float32)
-            self._lookup = (camera, size, *cv2.convertMaps(maps, None, cv2.CV_16SC2))
+            maps = np.clip(pixels, -1e4, 1e4).astype(np.float32).T.reshape(2, height, width)
+            self._lookup = (camera, size, *cv2.convertMaps(maps[0], maps[1], cv2.CV_16SC2))
         _, _, first, second = self._lookup
         seen = cv2.remap(
             image, first, second, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=(28, 30, 34)
@@ -150,7 +151,8 @@ class MeasuresAnnotator(Annotator):
         step = round(1.9 * max(height for _, height in extents))
         right = margin + max(width for width, _ in extents) + step
         strip = drawn[margin : margin + step * len(lines) + step // 2, margin:right]
-        strip[:] = cv2.convertScaleAbs(strip, alpha=0.35)
+        if strip.size:
+            strip[:] = cv2.convertScaleAbs(strip, alpha=0.35)
         for number, line in enumerate(lines, 1):
             cv2.putText(drawn, line, (margin + step // 2, margin + step * number), _FONT, size, _WHITE, 1, cv2.LINE_AA)
         return drawn
@@ -172,7 +174,7 @@ def describe_road(road: RoadMeasures, *, lane_width: float = LANE_WIDTH) -> list
     if road.lane_width is not None:
         parts.append(f"width {road.lane_width:.1f} m")
     lines = [" | ".join(parts)] if parts else []
-    if road.time_to_crossing is not None and road.time_to_crossing < 10:
+    if road.time_to_crossing is not None and road.time_to_crossing < _SOON:
         lines.append(f"{road.crossing_side} line in {road.time_to_crossing:.1f} s")
     if lines and road.scale == "assumed":
         lines.append(f"metres assume a lane width of {lane_width:g} m")
