@@ -32,8 +32,8 @@ class _Shot(NamedTuple):
 class CameraSource(Source):
     """A camera at the computer; it yields until the loop is left or the camera stops.
 
-    Pictures are read as fast as the camera gives them. Where they are not fetched as fast, the latest one is yielded
-    and the ones before are `dropped`, so that what is shown does not fall behind.
+    Pictures are read as fast as the camera gives them. Where they are not fetched as fast, old ones are
+    `dropped`, so that what is shown does not fall behind.
 
     Raises:
         ValueError: if the camera cannot be opened.

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
+MAX_AGE = 0.25
+"""Seconds that an item may be older than the newest one and still wait."""
+MAX_WAITING = 8
+"""How many items may wait."""
 _POLL = 0.25  # seconds; a wait without end would keep Ctrl-C from the main thread on some systems
 
 
 class BackgroundReader(Generic[Item]):
     """Runs an iterator in a thread and hands its items over one by one.
 
-    At most one item waits. The next one takes its place and `dropped` counts it, so that who works slowly sees what is,
-    not what was; but where nothing is to be lost, the thread waits.
+    A few items wait, because networks deliver in bursts. Beyond `MAX_AGE` or `MAX_WAITING` they give way to new ones and
+    `dropped` counts them, so that who works slowly sees what is, not what was. Where nothing is to be lost, the thread
+    waits instead.
 
     Attributes:
         dropped: items that nobody fetched.
@@ -31,12 +37,12 @@ class BackgroundReader(Generic[Item]):
 
         Args:
             read: gives the iterator; it is to end soon after the event that it gets is set.
-            may_drop: asked at every item whether it may take the place of one that still waits.
+            may_drop: asked at every item whether those that wait may give way to it.
         """
         self._may_drop = may_drop
         self.dropped = 0
         self._changed = threading.Condition()
-        self._waiting: list[Item] = []
+        self._waiting: deque[tuple[float, Item]] = deque()  # with the time at which it came
         self._has_ended = False
         self._error: BaseException | None = None
         self._stopping = threading.Event()
@@ -59,8 +65,11 @@ class BackgroundReader(Generic[Item]):
         with self._changed:
             while self._waiting and not self._may_drop() and not self._stopping.is_set():
                 self._changed.wait(_POLL)
-            self.dropped += len(self._waiting)
-            self._waiting = [item]
+            now = time.monotonic()
+            self._waiting.append((now, item))
+            while len(self._waiting) > MAX_WAITING or now - self._waiting[0][0] > MAX_AGE:
+                self._waiting.popleft()
+                self.dropped += 1
             self._changed.notify_all()
         return not self._stopping.is_set()
 
@@ -89,7 +98,7 @@ class BackgroundReader(Generic[Item]):
         """
         while self.wait(timeout):
             with self._changed:
-                item = self._waiting.pop()
+                _, item = self._waiting.popleft()
                 self._changed.notify_all()
             yield item
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections.abc import Iterator
@@ -27,6 +28,8 @@ from lanenet_sad.inference.video_files import (
 
 # Formats that carry pictures and no time stamps; FFmpeg makes up 25 frames a second for them.
 _WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v", "jpeg_pipe", "image2pipe"})
+_PLAYLISTS = frozenset({"hls", "dash"})
+_WITH_TRUE_LENGTH = _PLAYLISTS | {"rtsp"}
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds between two attempts to come back
 _USUAL_RATES = (0.1, 1000.0)  # frames per second; what lies outside is a clock's rate and no camera's
 _DEFAULT_FPS = 25.0
@@ -89,6 +92,8 @@ class StreamReader:
         address: of the stream, without secrets.
         header: None until the first picture has come.
         opened: set as soon as there is a header, or nothing more to wait for.
+        is_fetched: whether the viewer fetches it at his own pace: a recording, or a playlist whose parts a server keeps
+            for a while. Nothing of it needs to be dropped.
         wanted: to be set when pictures begin to count. A live stream is read before that, and its pictures left out,
             lest old ones pile up.
         faults: one sentence for each break, and for damaged frames.
@@ -99,6 +104,7 @@ class StreamReader:
         self.address = show_address(url)
         self.selection, self.settings = selection, settings
         self.header: StreamHeader | None = None
+        self.is_fetched = False
         self.opened, self.wanted = threading.Event(), threading.Event()
         self.faults: list[str] = []
         self._tally = Tally()
@@ -114,7 +120,7 @@ class StreamReader:
 
     @property
     def is_live(self) -> bool:
-        """Whether pictures come at their own pace; a recording waits."""
+        """Whether it has no end; a recording has one."""
         return self.header is None or self.header.seconds is None
 
     def read(self, stopping: threading.Event) -> Iterator[StreamPicture]:
@@ -175,6 +181,7 @@ class StreamReader:
                 if self.header is None:
                     self.header = _describe(container, stream, frame, self.selection)
                     self._clock = StreamClock(step=1 / self.header.fps)
+                    self.is_fetched = not self.is_live or container.format.name in _PLAYLISTS
                     self.opened.set()
                 self._receive(frame)
                 if self.is_live and not self.wanted.is_set():
@@ -255,6 +262,8 @@ class StreamReader:
     def _explain(self, error: Exception) -> str:
         if isinstance(error, av.error.ExitError):  # FFmpeg was interrupted, which only time-outs do here
             return f"no data for {self.settings.read_timeout:g} s"
+        if getattr(error, "errno", None) == errno.EIO:
+            return "the connection was lost"
         return reason_of(error)
 
 
@@ -275,5 +284,8 @@ def _describe(
 
 def _length_of(container: av.container.InputContainer) -> float | None:
     """Seconds of a recording; None if the stream is live."""
-    seconds = duration(container, container.streams.video[0])
-    return seconds if seconds is not None and seconds > 0 else None
+    stream = container.streams.video[0]
+    seconds = duration(container, stream)
+    # A live .mp4 gives the length of what has come; it knows neither its size nor how many frames there are.
+    is_recording = container.size > 0 or stream.frames > 0 or container.format.name in _WITH_TRUE_LENGTH
+    return seconds if seconds is not None and seconds > 0 and is_recording else None

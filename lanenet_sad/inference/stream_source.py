@@ -22,9 +22,9 @@ __all__ = ["StreamSettings", "StreamSource"]
 class StreamSource(Source):
     """A stream: http(s), also as an HLS playlist, rtsp, rtmp or udp. It is read in the background.
 
-    A live stream has no end. Where its pictures are not fetched as fast as they come, the latest one is yielded and the
-    ones before are `dropped`, so that what is shown does not fall behind. A recording on a server, whose length is
-    known, is read like a file, and nothing of it is dropped.
+    A live stream has no end. Where its pictures are not fetched as fast as they come, old ones are `dropped`, so that
+    what is shown does not fall behind. A recording on a server, whose length is known, is read like a file, and nothing
+    of it is dropped; of a live playlist, FFmpeg leaves out the parts that the server has no more.
 
     A stream that breaks off is opened again, at growing distances, until `StreamSettings.patience` is used up. Each
     break is a fault; frames after it have the time of the clock on the wall. User, password and secrets in the address
@@ -67,7 +67,7 @@ class StreamSource(Source):
 
     def _start(self) -> None:
         reader = StreamReader(self._url, selection=self.selection, settings=self.settings)
-        background = BackgroundReader(reader.read, may_drop=lambda: reader.is_live)
+        background = BackgroundReader(reader.read, may_drop=lambda: not reader.is_fetched)
         try:
             if not reader.opened.wait(self.settings.open_timeout):
                 raise TimeoutError
