@@ -87,6 +87,14 @@ class LanesJsonl:
         described = describe_lanes(frame, prediction, point_confidences=self.point_confidences)
         self._lines.write_line(json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
+    def copy(self, line: str) -> None:
+        """Append a line that an earlier run wrote.
+
+        Raises:
+            OSError: the disk is full or gone; the message names the file.
+        """
+        self._lines.write_line(line)
+
     def __exit__(self, *error: Any) -> None:
         self._lines.__exit__(*error)
 
@@ -110,7 +118,22 @@ def describe_lanes(frame: Frame, prediction: LanePrediction, *, point_confidence
     if prediction.road is not None:
         described["road"] = _describe_road(prediction.road)
     if prediction.events:
-        described["events"] = [_describe_event(event) for event in prediction.events]
+        described["events"] = [describe_driving_event(event) for event in prediction.events]
+    return described
+
+
+def describe_driving_event(event: DrivingEvent) -> dict[str, object]:
+    """The JSON object of an event, as it stands in `lanes.jsonl` and in `summary.json`."""
+    described: dict[str, object] = {
+        "kind": event.kind,
+        "side": event.side,
+        "start": round(float(event.start), 6),
+        "frame": int(event.frame),
+        "duration": round(float(event.duration), 3),
+        "is_over": bool(event.is_over),
+    }
+    if event.minimum_distance is not None and math.isfinite(event.minimum_distance):
+        described["minimum_distance"] = round(float(event.minimum_distance), 3)
     return described
 
 
@@ -187,20 +210,6 @@ def _describe_road(road: RoadMeasures) -> dict[str, object]:
             described[field.name] = value
         elif value is not None and math.isfinite(value):
             described[field.name] = round(float(value), _DECIMALS.get(field.name, 3))
-    return described
-
-
-def _describe_event(event: DrivingEvent) -> dict[str, object]:
-    described: dict[str, object] = {
-        "kind": event.kind,
-        "side": event.side,
-        "start": round(float(event.start), 6),
-        "frame": int(event.frame),
-        "duration": round(float(event.duration), 3),
-        "is_over": bool(event.is_over),
-    }
-    if event.minimum_distance is not None and math.isfinite(event.minimum_distance):
-        described["minimum_distance"] = round(float(event.minimum_distance), 3)
     return described
 
 

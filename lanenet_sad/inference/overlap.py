@@ -34,7 +34,7 @@ class StageClock:
         finally:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - started
 
-    def each(self, stage: str, items: Iterable[Item]) -> Iterator[Item]:
+    def each(self, stage: str, items: Iterable[Item]) -> Generator[Item, None, None]:
         """Passes items on and measures how long each took to come."""
         iterator = iter(items)
         try:

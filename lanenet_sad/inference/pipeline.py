@@ -90,7 +90,7 @@ class LanePipeline:
         is_drive = not isinstance(self.source, ImagesSource) or self.source.sequence
         self.follower = None
         if follow and is_drive:
-            self.follower = follower or LaneFollower(num_lanes=self.predictor.network.num_lanes)
+            self.follower = follower or LaneFollower.standard(num_lanes=self.predictor.network.num_lanes)
         self.batch_size, self.depth, self.row_anchors = batch_size, depth, row_anchors
         self.clock = StageClock()
         self.closing_events: tuple[DrivingEvent, ...] = ()

@@ -2,7 +2,7 @@
 
 import copy
 import json
-from collections.abc import Iterator
+import re
 from configparser import ConfigParser
 from dataclasses import fields
 from pathlib import Path
@@ -26,10 +26,6 @@ from lanenet_sad.lanes.lane import Frame, Lane, LanePrediction, LaneType, LineCo
 
 SIZE = (60, 80)
 ROAD_DECIMALS = {"curvature": 7, "heading": 5}
-VERSION_1 = (
-    '{"source": "old.mp4", "frame": 3, "time": 0.12, "width": 80, "height": 60, '
-    '"lanes": [{"slot": null, "confidence": 0.5, "points": [[1.0, 59], [2.5, 40.25]]}]}'
-)
 
 
 def make_frame(index: int = 0, source: str = "drive one.mp4") -> Frame:
@@ -225,140 +221,11 @@ def test_a_coordinate_that_is_no_number_is_an_error(tmp_path):
     assert len(list(read_lanes_jsonl(tmp_path / "lanes.jsonl"))) == 1
 
 
-def test_lines_of_version_1_are_read(tmp_path):
-    path = tmp_path / "lanes.jsonl"
-    path.write_text(f"\ufeff{VERSION_1}\n\n{VERSION_1}", encoding="utf-8")
-    first, second = read_lanes_jsonl(path)
-    assert first[0] == second[0] == FrameHeader("old.mp4", 3, 0.12, SIZE, version=1)
-    prediction = first[1]
-    assert (prediction.name, prediction.image_size, prediction.road, prediction.events) == ("old.mp4", SIZE, None, ())
-    assert prediction.lanes[0].points.tolist() == [[1.0, 59.0], [2.5, 40.25]]
-    assert (prediction.lanes[0].slot, prediction.lanes[0].confidence, prediction.lanes[0].track_id) == (None, 0.5, None)
-
-
 def test_names_that_are_no_text_survive(tmp_path):
     name = b"road \xff.jpg".decode("utf-8", "surrogateescape")  # what Python makes of such a file's name
     write(tmp_path / "lanes.jsonl", (make_frame(0, name), LanePrediction((), SIZE)))
     ((header, _),) = read_lanes_jsonl(tmp_path / "lanes.jsonl")
     assert header.source == name
-
-
-def test_unknown_keys_are_passed_over(tmp_path):
-    path = tmp_path / "lanes.jsonl"
-    described = describe_lanes(make_frame(26), make_full_prediction())
-    described |= {"weather": "rain"}
-    described["road"]["bank"] = 0.1  # type: ignore[index]
-    path.write_text(json.dumps(described))
-    ((_, prediction),) = read_lanes_jsonl(path)
-    assert as_dict(prediction) == as_dict(make_full_prediction())
-
-
-@pytest.mark.parametrize("kept", [1, 60, -1, -30], ids=str)
-def test_a_last_line_that_is_cut_off_is_reported(tmp_path, kept):
-    path, faults = tmp_path / "lanes.jsonl", []
-    path.write_text(f"{VERSION_1}\n{VERSION_1[:kept]}")
-    assert len(list(read_lanes_jsonl(path, on_fault=faults.append))) == 1
-    (fault,) = faults
-    assert fault.endswith("lanes.jsonl, line 2: the file ends in the middle of this line, which was left out.")
-    with pytest.warns(UserWarning, match="line 2: the file ends"):
-        assert len(list(read_lanes_jsonl(path))) == 1
-
-
-def changed(**keys: Any) -> str:
-    return json.dumps({**json.loads(VERSION_1), **keys})
-
-
-def changed_lane(**keys: Any) -> str:
-    content = json.loads(VERSION_1)
-    return changed(lanes=[content["lanes"][0], {**content["lanes"][0], **keys}])
-
-
-@pytest.mark.parametrize(
-    ("line", "message"),
-    [
-        (VERSION_1[:60], "expected a JSON object, got"),
-        ("[]", "expected an object with 'source'"),
-        (changed(source=3), "expected an object with 'source', a str"),
-        (changed(version=3), "expected a version up to 2, got 3; read it with a newer lanenet_sad"),
-        (changed(version="2"), "expected a whole number from 1 as 'version', got '2'"),
-        (changed(height=0), "expected a whole number from 1 as 'height', got 0"),
-        (changed(frame=1.5), "expected a whole number from 0 as 'frame', got 1.5"),
-        (changed(time=None), "expected a number as 'time', got None"),
-        (changed(time=10**400), "expected a number as 'time'"),
-        (changed(lanes={}), "expected an object with 'lanes', a list"),
-        (changed_lane(points=[[1, 2, 3]]), r"lane 2: expected points as \[x, y\], got \[\[1, 2, 3\]\]"),
-        (changed_lane(points=[[1, 2], [3]]), "lane 2: expected finite numbers as 'points'"),
-        (changed_lane(points=[["1", "2"]]), "lane 2: expected finite numbers as 'points'"),
-        (VERSION_1.replace("2.5", "NaN"), "expected a JSON object, got .*NaN is no number of JSON"),
-        (VERSION_1.replace("2.5", "1e999"), "lane 1: expected finite numbers as 'points'"),
-        (changed_lane(confidence=1.2), "lane 2: expected a number from 0 to 1 as 'confidence', got 1.2"),
-        (changed_lane(confidence=True), "lane 2: expected a number from 0 to 1 as 'confidence', got True"),
-        (changed_lane(point_confidences=[1.0]), "lane 2: expected a confidence of 0 to 1 for each of 2 points"),
-        (changed_lane(slot=0), "lane 2: expected a whole number from 1 as 'slot', got 0"),
-        (changed_lane(type={"style": "wavy", "colour": "white"}), "lane 2: expected one of solid, dashed, double"),
-        (changed(road={}), "road: expected one of calibration, assumed as 'scale', got None"),
-        (changed(road={"scale": "assumed", "heading": "left"}), "road: expected a number as 'heading', got 'left'"),
-        (changed(events=[{"kind": "departure"}]), "event 1: expected an object with 'is_over', a bool"),
-        (
-            changed(events=[{"kind": "jump", "is_over": True}]),
-            "event 1: expected one of departure, lane_change as 'kind', got 'jump'",
-        ),
-    ],
-)
-def test_errors_name_file_and_line(tmp_path, line, message):
-    path = tmp_path / "lanes.jsonl"
-    path.write_text(f"{VERSION_1}\n{line}\n{VERSION_1}\n")
-    reader = read_lanes_jsonl(path)
-    next(reader)
-    with pytest.raises(ValueError, match=rf"^Lanes .*lanes\.jsonl, line 2.*{message}"):
-        next(reader)
-
-
-def test_what_is_no_file_of_lanes_is_refused(tmp_path):
-    (tmp_path / "road.png").write_bytes(b"\x89PNG\xff")
-    with pytest.raises(FileNotFoundError, match=r"Lanes .*none\.jsonl: there is no such file"):
-        next(read_lanes_jsonl(tmp_path / "none.jsonl"))
-    with pytest.raises(ValueError, match="expected a file, got a folder"):
-        next(read_lanes_jsonl(tmp_path))
-    with pytest.raises(ValueError, match=r"road\.png, line 1: expected a JSON object"):
-        next(read_lanes_jsonl(tmp_path / "road.png"))
-
-
-JSON_VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=4), inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def places(content: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """The way to every value in a JSON object."""
-    if path:
-        yield path
-    for key in content if isinstance(content, dict) else range(len(content)) if isinstance(content, list) else ():
-        yield from places(content[key], (*path, key))
-
-
-FULL = json.loads(json.dumps(describe_lanes(make_frame(26), make_full_prediction())))
-
-
-@settings(max_examples=80, deadline=None)
-@given(place=st.sampled_from(list(places(FULL))), value=JSON_VALUES)
-def test_a_reader_says_no_or_reads_whatever_stands_there(tmp_path_factory, place, value):
-    content = copy.deepcopy(FULL)
-    inner = content
-    for key in place[:-1]:
-        inner = inner[key]
-    inner[place[-1]] = value
-    path = tmp_path_factory.getbasetemp() / "any.lanes.jsonl"
-    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
-    try:
-        ((header, prediction),) = read_lanes_jsonl(path)
-    except ValueError as error:
-        told = str(error)
-    else:
-        told = f"{header.source}, line 1" if prediction.image_size == header.size else "two sizes"
-    assert ", line 1" in told
 
 
 @pytest.mark.parametrize("error_type", [RuntimeError, KeyboardInterrupt], ids=["error", "ctrl-c"])
@@ -391,3 +258,17 @@ def test_the_schema_is_installed_with_the_package():
     installed = ConfigParser()
     installed.read(Path(__file__).parents[2] / "setup.cfg", encoding="utf-8")
     assert "inference/*.json" in installed["options.package_data"]["lanenet_sad"].split()
+
+
+def test_the_documented_line_and_keys_are_those_of_the_schema():
+    text = (Path(__file__).parents[2] / "docs" / "outputs.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```json\n(.*?)```", text, flags=re.DOTALL)
+    schema = strict_schema()
+    jsonschema.Draft202012Validator(schema).validate(json.loads(example))
+    documented = {word for row in re.findall(r"^\|(.*?)\|", text, flags=re.MULTILINE) for word in words_of(row)}
+    parts = [schema, *(part for part in schema["$defs"].values() if "properties" in part)]
+    assert {key for part in parts for key in part["properties"]} - {"style", "colour"} <= documented
+
+
+def words_of(cell: str) -> list[str]:
+    return [name.split(".")[-1] for name in re.findall(r"`([^`]*)`", cell)]

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lanenet_sad.inference import sinks
+from lanenet_sad.inference import video_sink
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, write_image
 from lanenet_sad.lanes.lane import Image
 
@@ -132,7 +132,7 @@ def test_containers(tmp_path: Path, suffix: str) -> None:
 
 
 def test_encoder_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "_ENCODERS", ("no_such_encoder", "mpeg4"))
+    monkeypatch.setattr(video_sink, "_ENCODERS", ("no_such_encoder", "mpeg4"))
     path = tmp_path / "a.mp4"
     with VideoSink(path, fps=29.97, size=(32, 32)) as sink:
         for _ in range(5):
@@ -140,7 +140,7 @@ def test_encoder_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
     assert len(read_video(path)[0]) == 5
-    monkeypatch.setattr(sinks, "_ENCODERS", ("no_such_encoder",))
+    monkeypatch.setattr(video_sink, "_ENCODERS", ("no_such_encoder",))
     with pytest.raises(ValueError, match="none of the video encoders no_such_encoder"):
         VideoSink(path, fps=25, size=(32, 32)).__enter__()
     assert list(tmp_path.iterdir()) == [path]
@@ -163,13 +163,41 @@ def test_impossible_videos_are_refused(
         VideoSink(tmp_path / name, fps=fps, size=size)
 
 
-def test_picture_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_pictures_of_other_sizes_are_fitted_in(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    with VideoSink(path, fps=25, size=(32, 32)) as sink:
+    with VideoSink(path, fps=25, size=(32, 64)) as sink:
+        sink.write(make_two_tone(32, 64))
+        assert sink.faults == ()
+        sink.write(make_two_tone(64, 64))  # becomes 32x32, in the middle
+        sink.write(make_two_tone(20, 80))  # becomes 16x64
+    _, images = read_video(path)
+    assert [image.shape for image in images] == [(32, 64, 3)] * 3
+    for image, red, blue, black in ((images[1], (8, 32), (24, 32), (16, 4)), (images[2], (11, 32), (21, 32), (3, 32))):
+        assert np.abs(image[red].astype(int) - RED).max() <= 12
+        assert np.abs(image[blue].astype(int) - BLUE).max() <= 12
+        assert image[black].max() <= 12
+    assert sink.faults == (
+        f"{path}: 2 pictures, from frame 1 on, have another size than the video; they were fitted into 32x64 pixels "
+        "(height x width).",
+    )
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((32, 32), np.uint8),
+        np.zeros((32, 32, 4), np.uint8),
+        np.zeros((32, 32, 3)),
+        np.zeros((0, 32, 3), np.uint8),
+    ],
+    ids=["grey", "four-channels", "float", "empty"],
+)
+def test_what_is_no_rgb_picture_is_refused(tmp_path: Path, image: Image) -> None:
+    with VideoSink(tmp_path / "a.mp4", fps=25, size=(32, 32)) as sink:
         sink.write(make_two_tone(32, 32))
-        with pytest.raises(ValueError, match=r"a\.mp4: expected pictures of 32x32 RGB"):
-            sink.write(make_two_tone(34, 32))
-    assert len(read_video(path)[0]) == 1
+        with pytest.raises(ValueError, match=r"a\.mp4: expected RGB pictures, uint8 of shape"):
+            sink.write(image)
+    assert len(read_video(tmp_path / "a.mp4")[0]) == 1
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "lanes.jsonl", "a.png"])
