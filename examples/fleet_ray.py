@@ -1,12 +1,12 @@
 """The lanes of many videos over a cluster, with Ray Data: `python examples/fleet_ray.py videos/ --out lanes`.
 
 Every video is one piece of work, because lines keep their identity from its first frame to its last. Each process of
-the cluster holds one `Predictor` and takes the next video when it is done with one. It writes, for each video,
+the cluster holds one `Predictor` and takes the next video when it is done with one. Of each video it writes
 
 * `<name>.lanes.jsonl`: the lanes of every frame (docs/outputs.md);
-* `<name>.video.json`: this video's row of the result; it is written last, so that it stands for a finished video.
+* `<name>.summary.json`: what was found, its events and faults; written last, so that it stands for a finished video.
 
-Started again, it passes over videos with such a file, unless they have changed since. docs/fleet.md says more.
+Started again, it passes over finished videos, unless they or the settings have changed. docs/fleet.md says more.
 
 Needs `pip install "lanenet-sad[fleet]"` on every machine; nothing is fetched at run time.
 """
@@ -25,50 +25,44 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.inference.resume import finished_source
+from lanenet_sad.inference.run_summary import RunSummary, SourceSummary, SummaryBuilder
+from lanenet_sad.inference.source_files import LIST_SUFFIXES, list_folder, read_source_list
 from lanenet_sad.inference.video_files import VIDEO_SUFFIXES
-from lanenet_sad.lanes.files import read_text, replacing
+from lanenet_sad.lanes.files import replacing
 
 if TYPE_CHECKING:
     import ray.data
-
-COLUMNS = ("path", "frames", "lanes", "faults", "seconds", "lanes_file")
-"""Of a row, one for each video; the last is empty where nothing was written."""
 
 _MOST_ATTEMPTS = 2  # a video whose process was ended from outside so often is not tried again in this run
 
 
 def list_videos(sources: Sequence[str]) -> list[Path]:
-    """Videos by their names, those in folders and their subfolders, and those that `.txt` files list, each once.
+    """Videos by their names, those in folders and their subfolders, and those that text files list, each once.
 
-    Names in a list are taken as they are, relative ones from the folder of the list; blank lines and those that begin
-    with # are passed over. Whether the videos are there is not looked at.
+    Whether a video is there is not looked at: what is wrong with it is said in its row.
 
     Raises:
-        FileNotFoundError: there is no such folder or list.
+        FileNotFoundError: there is no such list.
         ValueError: there is no video.
     """
     found: list[Path] = []
     for source in sources:
-        path = Path(source)
-        if path.suffix.lower() == ".txt":
-            text = read_text(path, f"List of videos {path}", "It has the path of one video a line.")
-            lines = (line.strip() for line in text.splitlines())
-            found += [path.parent / line for line in lines if line and not line.startswith("#")]
-        elif path.suffix.lower() in VIDEO_SUFFIXES:
-            found.append(path)
-        elif path.is_dir():
-            files = (file for file in path.rglob("*") if file.suffix.lower() in VIDEO_SUFFIXES)
-            found += sorted(file for file in files if file.is_file() and not file.name.startswith("."))
-        else:
-            raise FileNotFoundError(f"{source}: expected a video, a folder of videos or a .txt file that lists them.")
-    videos = list(dict.fromkeys(Path(os.path.abspath(path)) for path in found))  # noqa: PTH100 keeps links
+        is_list = Path(source).suffix.lower() in LIST_SUFFIXES
+        for path in map(Path, read_source_list(Path(source)) if is_list else [source]):
+            if path.is_dir():
+                found += [file for file in list_folder(path) if file.suffix.lower() in VIDEO_SUFFIXES]
+            else:
+                found.append(path)
+    videos = list(dict.fromkeys(path.absolute() for path in found))
     if not videos:
-        raise ValueError(
-            f"{' '.join(sources)}: expected at least one video, one of {' '.join(sorted(VIDEO_SUFFIXES))}."
-        )
+        known = " ".join(sorted(VIDEO_SUFFIXES))
+        raise ValueError(f"{' '.join(sources)}: expected at least one video, a file that ends in one of {known}.")
     return videos
 
 
@@ -83,62 +77,63 @@ def output_names(videos: Sequence[Path]) -> list[str]:
     ]
 
 
-def plan(videos: Sequence[Path], out: Path) -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
+def plan(videos: Sequence[Path], out: Path, weights: str = "") -> tuple[list[dict[str, str]], list[dict[str, Any]]]:
     """What is left to do, the longest file first so that none is left over at the end, and the rows of the rest."""
-    tasks, finished = [], []
+    tasks, rows = [], []
     for video, name in zip(videos, output_names(videos), strict=True):
-        row = read_row(out / f"{name}.video.json", video)
-        if row is None:
-            tasks.append({"path": str(video), "name": name})
-            _attempts_path(out, name).unlink(missing_ok=True)
+        settings = _settings(video, weights)
+        done, lanes_file = finished_source(_summary_path(out, name), settings), _lanes_path(out, name)
+        if done is not None and lanes_file.is_file():
+            rows.append(_row(str(video), done.num_frames, done.num_lanes, done.faults, lanes_file=lanes_file))
         else:
-            finished.append(row)
-    tasks.sort(key=lambda task: -_num_bytes(Path(task["path"])))
-    return tasks, finished
-
-
-def read_row(path: Path, video: Path) -> dict[str, Any] | None:
-    """The row of a video that was finished before; None if it was not, or has changed since."""
-    try:
-        kept = json.loads(path.read_text(encoding="utf-8"))
-        is_same = kept["path"] == str(video) and kept["version_of_video"] == _version(video)
-        row = {name: kept[name] for name in COLUMNS}
-        is_same = is_same and (not row["lanes_file"] or Path(row["lanes_file"]).is_file())
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return row if is_same else None
+            tasks.append({"path": str(video), "name": name, "settings": json.dumps(settings)})
+            _attempts_path(out, name).unlink(missing_ok=True)
+    tasks.sort(key=lambda task: -_version(Path(task["path"]))[0])
+    return tasks, rows
 
 
 def find_lanes(task: dict[str, str], out: Path, predictor: Predictor, *, batch_size: int = 1) -> dict[str, Any]:
     """Work through one video and write its two files; whatever goes wrong becomes a fault of its row."""
-    started = time.perf_counter()
-    num_frames = num_lanes = 0
-    faults: list[str] = []
-    lanes_path, version = out / f"{task['name']}.lanes.jsonl", _version(Path(task["path"]))
+    path, name, settings = task["path"], task["name"], json.loads(task["settings"])
+    summary = SummaryBuilder(path).finish(seconds=0.0, finished=False)
     try:
         _count_attempt(task, out)
-        with LanePipeline(task["path"], predictor=predictor, batch_size=batch_size) as pipeline:
-            try:
-                with LanesJsonl(lanes_path) as lines:
-                    for frame, prediction in pipeline:
-                        lines.write(frame, prediction)
-                        num_frames += 1
-                        num_lanes += len(prediction.lanes)
-                is_finished = num_frames > 0
-            finally:
-                faults += pipeline.source.faults
-    except (ValueError, OSError) as error:
-        faults, is_finished = [*faults, str(error)], False
-    except Exception as error:  # a defect of ours costs one video, never the fleet's night
-        faults, is_finished = [*faults, f"{task['path']}: {type(error).__name__}: {error}"], False
-    lanes_file = str(lanes_path) if num_frames else ""
-    seconds = round(time.perf_counter() - started, 3)
-    row = dict(zip(COLUMNS, (task["path"], num_frames, num_lanes, faults, seconds, lanes_file), strict=True))
-    if is_finished:
-        with replacing(out / f"{task['name']}.video.json") as temporary:
-            temporary.write_text(json.dumps(row | {"version_of_video": version}), encoding="utf-8")
-    _attempts_path(out, task["name"]).unlink(missing_ok=True)
-    return row
+        summary = _follow(path, _lanes_path(out, name), predictor, batch_size)
+        if summary.frames:
+            RunSummary((summary,), weights=settings["weights"], settings=settings).write(_summary_path(out, name))
+        faults = list(summary.faults)
+    except Exception as error:
+        faults = [*summary.faults, _sentence(path, error)]
+    _attempts_path(out, name).unlink(missing_ok=True)
+    lanes_file = _lanes_path(out, name) if summary.frames else None
+    return _row(path, summary.frames, summary.lanes, faults, seconds=summary.seconds, lanes_file=lanes_file)
+
+
+def _follow(path: str, lanes_path: Path, predictor: Predictor, batch_size: int) -> SourceSummary:
+    """Writes the lanes of a video; what ends it early is a fault of the summary, beside those of the video."""
+    started = time.perf_counter()
+    builder = SummaryBuilder(path, num_lanes=predictor.network.num_lanes)
+    pipeline = LanePipeline(path, predictor=predictor, batch_size=batch_size)
+    reasons = []
+    try:
+        with pipeline, LanesJsonl(lanes_path) as lines:
+            for frame, prediction in pipeline:
+                lines.write(frame, prediction)
+                builder.add(frame, prediction)
+    except Exception as error:
+        reasons = [_sentence(path, error)]
+    builder.add_events(pipeline.closing_events)
+    return builder.finish(
+        seconds=time.perf_counter() - started,
+        stages=pipeline.clock.seconds,
+        faults=[*pipeline.source.faults, *reasons],
+        finished=not reasons,
+    )
+
+
+def _sentence(path: str, error: Exception) -> str:
+    """What went wrong; a defect of ours, too, costs one video and not the fleet's night."""
+    return str(error) if isinstance(error, ValueError | OSError) else f"{path}: {type(error).__name__}: {error}"
 
 
 class LaneFinder:
@@ -146,6 +141,7 @@ class LaneFinder:
 
     def __init__(self, out: str, weights: str | None, device: str, batch_size: int) -> None:
         self.out, self.batch_size = Path(out), batch_size
+        cv2.setNumThreads(1)  # the other cores have processes of their own
         self.predictor = Predictor.from_weights(Path(weights) if weights else None, device=device)
 
     def __call__(self, task: dict[str, str]) -> dict[str, Any]:
@@ -192,7 +188,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words.out, words.weights = words.out.resolve(), words.weights and str(Path(words.weights).resolve())
     try:
         videos = list_videos(words.sources)
-        tasks, rows = plan(videos, words.out)
+        tasks, rows = plan(videos, words.out, words.weights or "")
         print(f"{len(videos)} videos, {len(rows)} of them finished before")
         if tasks:
             rows += _run(tasks, words)
@@ -252,7 +248,7 @@ def _run(tasks: Sequence[dict[str, str]], words: argparse.Namespace) -> list[dic
             fault = (
                 f"{task['path']}: no row came back from the cluster; start again, and look at Ray's logs if it repeats."
             )
-            rows.append(dict(zip(COLUMNS, (task["path"], 0, 0, [fault], 0.0, ""), strict=True)))
+            rows.append(_row(task["path"], 0, 0, [fault]))
     return rows
 
 
@@ -262,6 +258,20 @@ def _write_rows(path: Path, videos: Sequence[Path], rows: Sequence[dict[str, Any
     lines = [json.dumps(row) + "\n" for row in sorted(rows, key=lambda row: order[row["path"]])]
     with replacing(path) as temporary:
         temporary.write_text("".join(lines), encoding="utf-8")
+
+
+def _row(
+    path: str, frames: int, lanes: int, faults: Sequence[str], *, seconds: float = 0.0, lanes_file: Path | None = None
+) -> dict[str, Any]:
+    """A video's row; `seconds` are 0 for one that was finished before."""
+    return {
+        "path": path,
+        "frames": frames,
+        "lanes": lanes,
+        "faults": list(faults),
+        "seconds": round(seconds, 3),
+        "lanes_file": str(lanes_file or ""),
+    }
 
 
 def _count_attempt(task: dict[str, str], out: Path) -> None:
@@ -277,21 +287,31 @@ def _count_attempt(task: dict[str, str], out: Path) -> None:
         file.write(b".")
 
 
+def _lanes_path(out: Path, name: str) -> Path:
+    return out / f"{name}.lanes.jsonl"
+
+
+def _summary_path(out: Path, name: str) -> Path:
+    return out / f"{name}.summary.json"
+
+
 def _attempts_path(out: Path, name: str) -> Path:
     return out / f"{name}.attempts"
 
 
-def _version(video: Path) -> list[int]:
-    """What changes when a video does: its length in bytes and the nanosecond of its last change."""
+def _settings(video: Path, weights: str) -> dict[str, Any]:
+    """What a video is finished with; another file of that name, or other weights, begin it anew."""
+    versions = {"video": _version(video)} | ({"weights": _version(Path(weights))} if weights else {})
+    return {"file": str(video), "weights": weights or "shipped", "bytes_and_change": versions}
+
+
+def _version(file: Path) -> list[int]:
+    """Length in bytes and the nanosecond of the last change; zeros for a file that is not there."""
     try:
-        status = video.stat()
+        status = file.stat()
     except OSError:
-        return []
+        return [0, 0]
     return [status.st_size, status.st_mtime_ns]
-
-
-def _num_bytes(video: Path) -> int:
-    return next(iter(_version(video)), 0)
 
 
 if __name__ == "__main__":

@@ -151,11 +151,12 @@ class LaneNode(Node):
         self.topic = self._text("image_topic", "/camera/image_raw")
         weights, calibration = self._text("weights", ""), self._text("calibration", "")
         self.ground_frame = self._text("ground_frame", "camera_ground")
-        self.calibration = _mounted(calibration) if calibration else None
+        self.has_calibration = bool(calibration)
+        camera = read_calibration(calibration) if calibration else None
         device = self._text("device", "auto")
         self.predictor = Predictor.from_weights(Path(weights) if weights else None, device=device)
         self.num_lanes = self.predictor.network.num_lanes
-        self.follower = LaneFollower(num_lanes=self.num_lanes, calibration=self.calibration)
+        self.follower = LaneFollower.standard(num_lanes=self.num_lanes, calibration=camera)
         self.annotators = (EgoLaneAnnotator(num_lanes=self.num_lanes), LaneAnnotator(num_lanes=self.num_lanes))
         self.num_frames = self.num_faults = 0
         self._first: int | None = None
@@ -163,7 +164,7 @@ class LaneNode(Node):
         self._lanes = self.create_publisher(String, self._text("lanes_topic", "~/lanes"), 10)
         self._drawn = self.create_publisher(ImageMessage, self._text("drawn_topic", "~/drawn"), 1)
         self._markers = self.create_publisher(MarkerArray, self._text("markers_topic", "~/markers"), 10)
-        if self.calibration is None:
+        if not self.has_calibration:
             self.get_logger().info("No calibration is given, so that no lines in metres are published.")
         is_compressed = self.topic.endswith("/compressed")
         self._read = compressed_image_of if is_compressed else image_of
@@ -193,26 +194,16 @@ class LaneNode(Node):
 
     def _publish(self, frame: Frame, prediction: LanePrediction, header: Header) -> None:
         self._lanes.publish(String(data=json.dumps(describe_lanes(frame, prediction), allow_nan=False)))
-        if self.calibration is not None:
+        # What the file leaves open, the meter has found in the lanes: the pitch, and the height from their width.
+        camera = self.follower.meter.calibration if self.has_calibration and self.follower.meter else None
+        if camera is not None and camera.height is not None:
             on_ground = Header(stamp=header.stamp, frame_id=self.ground_frame)
-            camera = self.calibration.scaled_to(frame.size)
             self._markers.publish(markers_of(prediction.lanes, camera, on_ground, num_lanes=self.num_lanes))
         if self._drawn.get_subscription_count():
             self._drawn.publish(message_of(annotate_all(frame.image, prediction, self.annotators), header))
 
     def _text(self, name: str, default: str) -> str:
         return str(self.declare_parameter(name, default).value)
-
-
-def _mounted(path: str) -> CameraCalibration:
-    """A calibration that says where the ground is, or an error that says what is missing."""
-    camera = read_calibration(path)
-    if camera.height is None or camera.pitch is None:
-        raise ValueError(
-            f"Camera calibration {path}: expected the camera's height (metres) and pitch (radians), without which "
-            f"pixels have no place on the ground; add them to the file, or leave the parameter calibration away."
-        )
-    return camera
 
 
 def main() -> None:

@@ -91,17 +91,18 @@ def test_a_fleet_is_listed_once(tmp_path):
     for name in ("b.mp4", "a/1.MKV", "notes.md", "a/._1.MKV"):
         (tmp_path / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / "videos" / name).touch()
-    (tmp_path / "list.txt").write_text("# tonight\nvideos/b.mp4\n\nvideos/gone.mp4\n", encoding="utf-8")
-    videos = fleet.list_videos([str(tmp_path / "videos"), str(tmp_path / "list.txt")])
-    assert videos == [tmp_path / "videos" / name for name in ("a/1.MKV", "b.mp4", "gone.mp4")]
-    assert fleet.list_videos([str(tmp_path / "any.mp4")]) == [tmp_path / "any.mp4"]
-    with pytest.raises(FileNotFoundError, match=r"expected a video, a folder of videos or a \.txt file"):
-        fleet.list_videos([str(tmp_path / "gone")])
-    with pytest.raises(FileNotFoundError, match=r"List of videos .*: there is no such file"):
+    gone = tmp_path / "videos/gone.mp4"
+    (tmp_path / "list.txt").write_text(f"# tonight\nvideos/b.mp4\n\n{gone}\n", encoding="utf-8")
+    videos = fleet.list_videos([str(tmp_path / "videos"), str(tmp_path / "list.txt"), "any.mp4"])
+    assert videos == [
+        *(tmp_path / "videos" / name for name in ("a/1.MKV", "b.mp4", "gone.mp4")),
+        Path.cwd() / "any.mp4",
+    ]
+    with pytest.raises(FileNotFoundError, match=r"gone\.txt: there is no such file"):
         fleet.list_videos([str(tmp_path / "gone.txt")])
-    (tmp_path / "empty.txt").write_text("# none\n", encoding="utf-8")
-    with pytest.raises(ValueError, match="expected at least one video"):
-        fleet.list_videos([str(tmp_path / "empty.txt")])
+    (tmp_path / "photos").mkdir()
+    with pytest.raises(ValueError, match="photos: expected at least one video"):
+        fleet.list_videos([str(tmp_path / "photos")])
 
 
 def test_videos_of_one_name_have_files_of_their_own():
@@ -118,22 +119,35 @@ def test_videos_of_one_name_have_files_of_their_own():
 def test_a_video_is_worked_through_once(tmp_path, predictor):
     fleet = load("fleet_ray")
     out, video = tmp_path / "out", write_video(tmp_path / "drive.mp4", num_frames=3)
-    tasks, rows = fleet.plan([video], out)
-    assert (tasks, rows) == ([{"path": str(video), "name": "drive"}], [])
-    row = fleet.find_lanes(tasks[0], out, predictor)
+    (task,), rows = fleet.plan([video], out)
+    assert (task["path"], task["name"], rows) == (str(video), "drive", [])
+    row = fleet.find_lanes(task, out, predictor)
     written = list(read_lanes_jsonl(out / "drive.lanes.jsonl"))
-    assert tuple(row) == fleet.COLUMNS
+    assert row.keys() == {"path", "frames", "lanes", "faults", "seconds", "lanes_file"}
     assert (row["path"], row["frames"], row["faults"]) == (str(video), 3, [])
     assert row["lanes_file"] == str(out / "drive.lanes.jsonl")
+    assert row["seconds"] > 0
     assert [header.index for header, _ in written] == [0, 1, 2]
     assert row["lanes"] == sum(len(prediction.lanes) for _, prediction in written)
-    assert fleet.plan([video], out) == ([], [row])
-    assert {path.name for path in out.iterdir()} == {"drive.lanes.jsonl", "drive.video.json"}
-    write_video(video, num_frames=4)
-    assert fleet.plan([video], out) == (tasks, [])
-    fleet.find_lanes(tasks[0], out, predictor)
-    (out / "drive.lanes.jsonl").unlink()
-    assert fleet.plan([video], out) == (tasks, [])
+    assert {path.name for path in out.iterdir()} == {"drive.lanes.jsonl", "drive.summary.json"}
+    assert fleet.plan([video], out) == ([], [row | {"seconds": 0.0}])
+
+
+@pytest.mark.parametrize("change", ["video", "lanes", "weights"])
+def test_what_has_changed_is_done_anew(tmp_path, predictor, change):
+    fleet = load("fleet_ray")
+    out, video, weights = tmp_path / "out", write_video(tmp_path / "drive.mp4", num_frames=2), tmp_path / "weights"
+    weights.write_bytes(b"1")
+    (task,), _ = fleet.plan([video], out, str(weights))
+    fleet.find_lanes(task, out, predictor)
+    assert fleet.plan([video], out, str(weights))[0] == []
+    if change == "video":
+        write_video(video, num_frames=4)
+    elif change == "lanes":
+        (out / "drive.lanes.jsonl").unlink()
+    else:
+        weights.write_bytes(b"22")
+    assert [each["name"] for each in fleet.plan([video], out, str(weights))[0]] == ["drive"]
 
 
 def test_long_videos_are_begun_first(tmp_path):
@@ -147,7 +161,9 @@ def test_long_videos_are_begun_first(tmp_path):
 def test_a_broken_video_is_a_row_with_a_fault_and_is_tried_again(tmp_path, predictor):
     fleet = load("fleet_ray")
     out, video = tmp_path / "out", write_cut_video(tmp_path / "drive.mp4", 0.15)
-    for path, reason in ((video, "not a readable video"), (tmp_path / "gone.mp4", "no such file")):
+    others = ((tmp_path / "gone.mp4", "no such file"), (tmp_path / "notes.md", "expected an image or a video"))
+    (tmp_path / "notes.md").touch()
+    for path, reason in ((video, "not a readable video"), *others):
         (task,), _ = fleet.plan([path], out)
         row = fleet.find_lanes(task, out, predictor)
         assert (row["frames"], row["lanes_file"]) == (0, "")
@@ -165,7 +181,7 @@ def test_a_video_that_ends_early_keeps_its_lanes_and_its_fault(tmp_path, predict
     row = fleet.find_lanes(task, tmp_path / "out", predictor)
     assert 0 < row["frames"] < 12
     assert "broke off after" in row["faults"][-1]
-    assert fleet.plan([video], tmp_path / "out") == ([], [row])
+    assert fleet.plan([video], tmp_path / "out") == ([], [row | {"seconds": 0.0}])
 
 
 def test_a_defect_costs_one_video(tmp_path, predictor, monkeypatch):
@@ -449,7 +465,10 @@ def test_a_compressed_topic_has_compressed_messages(node_module, monkeypatch, pr
     assert json.loads(running.published("~/lanes")[0].data)["source"] == "/front/compressed"
 
 
-def test_a_calibration_has_to_say_where_the_ground_is(tmp_path, node_module, monkeypatch, predictor):
-    path = write_camera(tmp_path / "camera.json", replace(CAMERA, pitch=None))
-    with pytest.raises(ValueError, match=r"expected the camera's height \(metres\) and pitch"):
-        RunningNode(node_module, monkeypatch, predictor, {"calibration": path})
+def test_before_the_camera_is_known_there_are_no_lines_in_metres(tmp_path, node_module, monkeypatch, predictor):
+    parameters = {"calibration": write_camera(tmp_path / "camera.json", replace(CAMERA, height=None, pitch=None))}
+    running = RunningNode(node_module, monkeypatch, predictor, parameters)
+    running.send(image_message(make_picture((64, 160))))
+    assert running.node.num_faults == 0
+    assert len(running.published("~/lanes")) == 1
+    assert running.published("~/markers") == []
