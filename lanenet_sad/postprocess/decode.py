@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import cv2
 import numpy as np
@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from lanenet_sad.lanes.lane import Lane, LanePrediction, Points
 from lanenet_sad.lanes.view import Placement
 from lanenet_sad.models.interface import LaneNetOutput
-from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom, run_to_horizon
+from lanenet_sad.postprocess.refine import run_to_bottom, run_to_horizon, seen_on_a_line
 
 Map = NDArray[np.float32]
 Rows = NDArray[np.float64]
+_Traced: TypeAlias = tuple[Points, NDArray[np.float64]]  # (N, 2) of one line, near to far, and confidences (N,)
 ROW_SPACING = 10 / 590  # of the view's height: every 10 px on a CULane frame
+_DRAWN_ON = 0.5  # confidence of a point drawn on from the end of a line, against that of the end
 
 
 @dataclass(frozen=True)
@@ -101,15 +103,13 @@ class LaneDecoder:
         rows = default_row_anchors(placement) if row_anchors is None else row_anchors
         near_to_far = np.sort(np.asarray(rows, dtype=np.float64))[::-1]
         present = [index for index, confidence in enumerate(existence) if confidence > self.existence_threshold]
-        lines = [self._trace(self._smooth(maps[index]), near_to_far, placement) for index in present]
+        traced = [self._trace(self._smooth(maps[index]), near_to_far, placement) for index in present]
         if self.refine:
             above = near_to_far if row_anchors is not None else default_row_anchors(placement, whole=True)
-            lines = [drop_strays(points, image_size[1]) for points in lines]
-            lines = run_to_horizon(lines, above[above < placement.top], image_size, placement.top)
-            lines = [run_to_bottom(points, near_to_far, image_size, placement.height) for points in lines]
+            traced = _refined(traced, near_to_far, above[above < placement.top], image_size, placement)
         lanes = [
-            Lane(points, slot=index + 1, confidence=float(existence[index]))
-            for index, points in zip(present, lines, strict=True)
+            Lane(points, slot=index + 1, confidence=float(existence[index]), point_confidences=sure)
+            for index, (points, sure) in zip(present, traced, strict=True)
             if len(points) >= self.min_points
         ]
         return LanePrediction(tuple(lanes), image_size, row_anchors=row_anchors)
@@ -121,13 +121,14 @@ class LaneDecoder:
         blurred = cv2.blur(probability, (side, side), borderType=cv2.BORDER_CONSTANT)
         return np.asarray(blurred, dtype=np.float32)
 
-    def _trace(self, probability: Map, rows: Rows, placement: Placement) -> Points:
-        """(H, W) and image rows -> (N, 2) image points in rows where the lane is seen."""
+    def _trace(self, probability: Map, rows: Rows, placement: Placement) -> _Traced:
+        """(H, W) and image rows -> (N, 2) image points in rows where the lane is seen, and their probabilities (N,)."""
         inside = (rows >= placement.top) & (rows < placement.top + placement.height) & (rows >= 0)
         rows = rows[inside]
         profiles = self._profiles(probability, rows, placement)  # (R, W)
         peaks = profiles.argmax(axis=1) if len(rows) else np.zeros(0, dtype=np.intp)
-        seen = profiles[np.arange(len(rows)), peaks] > self.threshold
+        highest = profiles[np.arange(len(rows)), peaks]
+        seen = highest > self.threshold
         columns = peaks.astype(np.float64)
         if self.column == "soft_argmax":
             columns = _weighted_columns(profiles, peaks, self.window)
@@ -137,8 +138,7 @@ class LaneDecoder:
             seen &= (peaks >= margin) & (peaks < probability.shape[1] - margin)
         points = placement.to_image(np.stack([columns, np.zeros_like(columns)], axis=1))
         points[:, 1] = rows
-        kept: Points = points[seen]
-        return kept
+        return points[seen], highest[seen].astype(np.float64).clip(0, 1)  # a mean of ones rounds to more than 1
 
     def _profiles(self, probability: Map, rows: Rows, placement: Placement) -> Map:
         """The map along each anchor row, (R, W)."""
@@ -173,15 +173,34 @@ def published_rows(rows: Rows, placement: Placement) -> NDArray[np.intp]:
     return clipped
 
 
+def _refined(
+    traced: Sequence[_Traced], rows: Rows, above: Rows, image_size: tuple[int, int], placement: Placement
+) -> list[_Traced]:
+    """Lines without strays, and drawn on: with rows `above` the view, and with `rows` near to far below them."""
+    kept = seen_on_a_line([points for points, _ in traced], image_size[1])
+    seen = [(points[on_line], sure[on_line]) for (points, sure), on_line in zip(traced, kept, strict=True)]
+    lines = run_to_horizon([points for points, _ in seen], above, image_size, placement.top)
+    refined = []
+    for points, (there, sure) in zip(lines, seen, strict=True):
+        longer = run_to_bottom(points, rows, image_size, placement.height)
+        if len(longer) > len(there):
+            nearer, farther = len(longer) - len(points), len(points) - len(there)
+            drawn = [_DRAWN_ON * end * np.ones(n) for end, n in ((sure[0], nearer), (sure[-1], farther))]
+            sure = np.concatenate([drawn[0], sure, drawn[1]])
+        refined.append((longer, sure))
+    return refined
+
+
 def _weighted_columns(profiles: Map, peaks: NDArray[np.intp], window: int) -> NDArray[np.float64]:
     """Mean column, weighted by probability, within `window` px of each row's peak.
 
     Near the border the window shrinks on both sides, or the mean would be drawn inwards.
     """
-    columns = np.arange(profiles.shape[1])
+    offsets = np.arange(-window, window + 1)
     reach = np.minimum(window, np.minimum(peaks, profiles.shape[1] - 1 - peaks))
-    near = np.abs(columns[None, :] - peaks[:, None]) <= reach[:, None]
-    weights = np.where(near, profiles, 0).astype(np.float64)
+    columns = (peaks[:, None] + offsets).clip(0, profiles.shape[1] - 1)  # (R, 2 * window + 1)
+    near = np.abs(offsets) <= reach[:, None]
+    weights = np.where(near, np.take_along_axis(profiles, columns, axis=1), 0).astype(np.float64)
     total = weights.sum(axis=1)
     mean: NDArray[np.float64] = np.where(total > 0, (weights * columns).sum(axis=1) / np.maximum(total, 1e-12), peaks)
     return mean
