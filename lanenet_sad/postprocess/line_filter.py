@@ -34,17 +34,17 @@ class FilterNoise:
         turn: by how much the picture moves aside between two frames as the camera turns.
     """
 
-    sighting: float = 4.0
+    sighting: float = 8.0
     farthest: float = 0.25
     alike: float = 0.8
     reach: float = 0.25
     wander: float = 12.0
-    acceleration: float = 60.0
+    acceleration: float = 50.0
     memory: float = 0.6
     outlier: float = 2.5
     learning: float = 1.0
     nod: float = 0.004
-    turn: float = 4.0
+    turn: float = 1.0
 
 
 class LineFilter:
