@@ -12,6 +12,9 @@ from lanenet_sad.postprocess.line_rows import Array, RowGrid
 
 _UNKNOWN = 1e6  # variance of a row where the line has not been seen, in square pixels
 _SCALES = (0.1, 400.0)  # between which the variance of a row's sightings is learnt, in units of the setting
+_PERSISTENCE = 0.35  # share of the latest surprise in their mean
+_CHANCE = 0.3  # squared mean surprise that noise alone may have
+_FARTHEST_OFF = 4.0  # standard deviations beyond which a surprise is no larger
 _BEND = 0.2  # columns at a fifth of the width, by which a road bends whose bend is told as 1
 _STEEPEST = 5.0  # columns per row up to which a line that runs across the picture counts as seen worse
 
@@ -30,6 +33,7 @@ class FilterNoise:
         memory: seconds over which a speed that nothing confirms fades.
         outlier: standard deviations from which on a sighting counts less.
         learning: seconds over which a row's own noise is learnt from how much its sightings scatter.
+        haste: how much more motion is expected of a line that is off to one side all the time.
         nod: rows, as a share of the picture's height, by which the camera nods between two frames.
         turn: by how much the picture moves aside between two frames as the camera turns.
     """
@@ -38,12 +42,13 @@ class FilterNoise:
     farthest: float = 0.25
     alike: float = 0.8
     reach: float = 0.25
-    wander: float = 12.0
-    acceleration: float = 50.0
+    wander: float = 8.0
+    acceleration: float = 40.0
     memory: float = 0.6
     outlier: float = 2.5
     learning: float = 1.0
-    nod: float = 0.004
+    nod: float = 0.002
+    haste: float = 20.0
     turn: float = 1.0
 
 
@@ -84,6 +89,7 @@ class LineFilter:
         self._moves[:count, :count] = noise.wander**2 * np.outer(spread, spread) * together
         self._moves[count:, count:] = speeds
         self._scale = np.ones(count)
+        self._drift = 0.0  # mean of the latest surprises, in standard deviations
         self._before = np.stack([columns, np.full(count, np.nan)])  # the two latest sightings
         self._unseen = np.zeros(count)  # seconds for which each row was not seen
         self.known = _filled(np.isfinite(columns))
@@ -131,6 +137,7 @@ class LineFilter:
         self._learn(columns, step)
         variance = (self._usual * self._oblique * self._scale)[seen] / np.clip(confidences[seen], 0.05, 1.0)
         surprise = columns[seen] - self._state[seen]
+        self._hurry(surprise / np.sqrt(self._covariance[seen, seen] + variance), step)
         expected = self._covariance[seen, seen] + variance
         deviation = np.sqrt(variance * np.maximum(surprise**2 / (self._noise.outlier**2 * expected), 1.0))
         kalman = self._kalman
@@ -143,6 +150,16 @@ class LineFilter:
         self._unseen = np.where(is_seen, 0.0, self._unseen + step)
         self.known = _filled(is_seen | (self.known & (self._unseen <= stale)))
         self._look()
+
+    def _hurry(self, surprises: Array, step: float) -> None:
+        """Expect more motion of a line that is off to the same side in one frame after the other.
+
+        Noise is not, so that what scatters is smoothed and what moves is followed.
+        """
+        self._drift += _PERSISTENCE * (float(np.clip(surprises, -_FARTHEST_OFF, _FARTHEST_OFF).mean()) - self._drift)
+        haste = self._noise.haste * max(0.0, self._drift**2 - _CHANCE)
+        if haste:
+            self._covariance = self._covariance + self._moves * (step * haste)
 
     def _look(self) -> None:
         """Work out what others see of the line."""

@@ -35,10 +35,11 @@ def make_road(numbers=(-1, 0, 1, 2), **values) -> LanePrediction:
 
 
 def with_noise(prediction: LanePrediction, rng: np.random.Generator, deviation: float = 5.0) -> LanePrediction:
-    """Every line wrong by its own slanting error."""
+    """Every line wrong by its own slanting error, the less the farther away it is, as networks are."""
 
     def wrong(lane: Lane) -> Lane:
-        error = rng.normal(0, deviation) + rng.normal(0, deviation) * (ROWS[: len(lane.points)] - 430) / 160
+        rows = lane.points[:, 1]
+        error = (rng.normal(0, deviation) + rng.normal(0, deviation) * (rows - 430) / 160) * (rows - 240) / 349
         return replace(lane, points=lane.points + np.stack([error, 0 * error], axis=1))
 
     return replace(prediction, lanes=tuple(wrong(lane) for lane in prediction.lanes))
@@ -77,7 +78,7 @@ def test_noise_goes_and_nothing_lags(motion):
         raw.update(seen, lines, time)
         tracked.update(told, lines, time)
     before, after = raw.compute(), tracked.compute()
-    assert after.jitter < before.jitter / 3
+    assert after.jitter < before.jitter / 2
     assert after.error < before.error
     assert after.id_switches == 0
     assert after.found == 1
