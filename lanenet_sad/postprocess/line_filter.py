@@ -13,7 +13,7 @@ from lanenet_sad.postprocess.line_rows import Array, RowGrid
 _UNKNOWN = 1e6  # variance of a row where the line has not been seen, in square pixels
 _SCALES = (0.1, 400.0)  # between which the variance of a row's sightings is learnt, in units of the setting
 _PERSISTENCE = 0.35  # share of the latest surprise in their mean
-_CHANCE = 0.3  # squared mean surprise that noise alone may have
+_CHANCE = 0.2  # product of two surprises that noise alone may have
 _FARTHEST_OFF = 4.0  # standard deviations beyond which a surprise is no larger
 _BEND = 0.2  # columns at a fifth of the width, by which a road bends whose bend is told as 1
 _STEEPEST = 5.0  # columns per row up to which a line that runs across the picture counts as seen worse
@@ -156,8 +156,9 @@ class LineFilter:
 
         Noise is not, so that what scatters is smoothed and what moves is followed.
         """
-        self._drift += _PERSISTENCE * (float(np.clip(surprises, -_FARTHEST_OFF, _FARTHEST_OFF).mean()) - self._drift)
-        haste = self._noise.haste * max(0.0, self._drift**2 - _CHANCE)
+        surprise = float(np.clip(surprises, -_FARTHEST_OFF, _FARTHEST_OFF).mean())
+        haste = self._noise.haste * max(0.0, self._drift * surprise - _CHANCE)
+        self._drift += _PERSISTENCE * (surprise - self._drift)
         if haste:
             self._covariance = self._covariance + self._moves * (step * haste)
 

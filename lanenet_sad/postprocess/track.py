@@ -10,6 +10,7 @@ from lanenet_sad.postprocess.line_rows import REFERENCE_WIDTH, Array, Sighting
 
 _STALE = 0.2  # seconds after which a row where a line is not seen any more is no longer part of it
 _SMOOTH = 0.15  # seconds over which confidence and the ends of a line are averaged
+_SLACK = 1.0  # pixels by which a row may lie beyond an end of the line that is averaged over time
 _NEAR_SHARE = 0.3  # of a line's rows, from its near end, that say where it goes on to
 
 
@@ -74,7 +75,9 @@ class Track:
         """Go on without having been seen."""
         self.gap += step
 
-    def lane(self, columns: Array, rows: Array, grid_rows: Array, image_width: int, fading: float) -> Lane | None:
+    def lane(
+        self, columns: Array, rows: Array, grid_rows: Array, image_width: int, fading: float, *, is_free: bool
+    ) -> Lane | None:
         """What is told of it.
 
         Args:
@@ -83,16 +86,23 @@ class Track:
             grid_rows: (K,) those at which it is followed.
             image_width: of the picture in pixels; points beside it are left out.
             fading: by which its confidence is multiplied.
+            is_free: whether it may have points in other rows too; then its ends are where they were seen.
 
         Returns:
             A lane without a slot; None if less than two of its points are in the picture.
         """
-        slack = 0.25 * abs(rows[0] - rows[1]) if len(rows) > 1 else 0.0
-        kept = (rows <= self._near + slack) & (rows >= self._far - slack)
         known = grid_rows[self.line.known]
-        kept &= (rows <= known[-1]) & (rows >= known[0]) & (columns >= 0) & (columns <= image_width - 1)
-        if np.count_nonzero(kept) < 2:
+        near, far = min(self._near, known[-1]), max(self._far, known[0])
+        if is_free:
+            within = rows[(rows < near) & (rows > far)]
+            at = np.concatenate([[near], within, [far]])
+            columns = np.interp(at, rows[::-1], columns[::-1])
+        else:
+            within = (rows <= near + _SLACK) & (rows >= far - _SLACK)
+            at, columns = rows[within], columns[within]
+        inside = (columns >= 0) & (columns <= image_width - 1)
+        if np.count_nonzero(inside) < 2:
             return None
-        points = np.stack([columns[kept], rows[kept]], axis=1)
+        points = np.stack([columns[inside], at[inside]], axis=1)
         sure = np.interp(points[:, 1], grid_rows, self._confidences) * fading
         return Lane(points, None, self._confidence * fading, sure, self.number, self._lane.line_type)

@@ -194,7 +194,9 @@ class LaneTracker:
             columns = np.stack([track.line.columns for track in told]) @ spline.T / grid.scale  # (T, R)
             for track, course in zip(told, columns, strict=True):
                 fading = max(0.0, 1 - track.gap / self.longest_gap)
-                lane = track.lane(course, rows, grid.rows, prediction.image_size[1], fading)
+                lane = track.lane(
+                    course, rows, grid.rows, prediction.image_size[1], fading, is_free=prediction.row_anchors is None
+                )
                 if lane is not None and slots[track.number] is not None:
                     lanes.append(replace(lane, slot=slots[track.number]))
         return replace(prediction, lanes=tuple(lanes), events=(*prediction.events, *events))
