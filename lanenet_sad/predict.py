@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from lanenet_sad.inference.naming import refuse_inputs, refuse_label_files
+from lanenet_sad.inference.network_process import NetworkProcess
 from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
@@ -146,6 +147,8 @@ def predict(
     )  # fmt: skip
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
+        if predictor.device.type == "cpu" and (os.cpu_count() or 1) > 1:
+            run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
         try:
             for each in _share(sources, rank, format):
                 run.do(each)
@@ -169,6 +172,7 @@ class _Run:
     resume: bool
     progress: bool
     window: Window | None = None
+    process: NetworkProcess | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -202,6 +206,7 @@ class _Run:
             follower=follower,
             follow=self.tracking,
             batch_size=self.batch_size,
+            process=self.process,
             row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
         )
         style = replace(self.style, annotators=self._annotators(follower if is_drive else None))
