@@ -99,7 +99,7 @@ class LineFilter:
         variance = np.where(self.known, self._usual, _UNKNOWN)
         self._covariance = np.diag(np.concatenate([variance, np.diagonal(speeds)]))
         self._kalman = cv2.KalmanFilter(size, count, 0, cv2.CV_64F)
-        self._transition = np.eye(size)
+        self._transition, self._rows = np.eye(size), np.eye(size)
         self.columns: Array = self._state[:count]
         self._look()
 
@@ -142,7 +142,7 @@ class LineFilter:
         deviation = np.sqrt(variance * np.maximum(surprise**2 / (self._noise.outlier**2 * expected), 1.0))
         kalman = self._kalman
         kalman.statePre, kalman.errorCovPre = self._state[:, None], self._covariance
-        kalman.measurementMatrix = np.eye(len(self._state))[seen]
+        kalman.measurementMatrix = self._rows[seen]
         # What a network gets wrong it gets wrong in neighbouring rows alike.
         kalman.measurementNoiseCov = deviation[:, None] * deviation * self._alike[np.ix_(seen, seen)]
         kalman.correct(columns[seen, None])

@@ -20,6 +20,7 @@ REFERENCE_WIDTH = 1640.0
 FEWEST_ROWS = 2  # that two lines must share to be compared
 _NUM_ROWS = 25
 _END = 3  # points whose mean says where a line goes on
+_DRAWN_ON = 0.3  # how sure a row is into which a line is drawn on, against its end
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,27 +79,28 @@ class Sighting:
     @classmethod
     def of(cls, lane: Lane, grid: RowGrid) -> Sighting:
         """Look at a lane of two points or more."""
-        x, y = lane.points.T
-        sure = lane.point_confidences
+        points, sure = lane.points, lane.point_confidences
+        x, y = points.T
         if bool((y[1:] < y[:-1]).all()):
             columns = np.interp(grid.rows, y[::-1], x[::-1], left=np.nan, right=np.nan)
         else:  # not from near to far throughout
-            columns = sample_at_rows(lane.points, grid.rows)
+            columns = sample_at_rows(points, grid.rows)
             order = np.argsort(-y, kind="stable")
-            x, y, sure = x[order], y[order], None if sure is None else sure[order]
+            points, sure = points[order], None if sure is None else sure[order]
+            y = points[:, 1]
         if sure is None:
             confidences = np.full(len(grid.rows), lane.confidence)
         else:
             confidences = np.interp(grid.rows, y[::-1], sure[::-1])
         seen = np.flatnonzero(np.isfinite(columns))
-        if len(seen):
-            for row, end in ((seen[0] - 1, slice(None, -_END - 1, -1)), (seen[-1] + 1, slice(None, _END))):
-                inner = slice(-_END - 1, -2 * _END - 1, -1) if end.step else slice(_END, 2 * _END)
-                if 0 <= row < len(columns) and len(x) >= 2 * _END:
-                    x_end, y_end, rise = x[end].mean(), y[end].mean(), y[end].mean() - y[inner].mean()
-                    slope = (x_end - x[inner].mean()) / rise if rise else 0.0
-                    columns[row] = x_end + slope * (grid.rows[row] - y_end)
-                    confidences[row] *= 0.3
+        if len(seen) and len(points) >= 2 * _END:
+            for row, part in ((seen[0] - 1, points[: -2 * _END - 1 : -1]), (seen[-1] + 1, points[: 2 * _END])):
+                if 0 <= row < len(columns):
+                    end, inner = part.reshape(2, _END, 2).sum(axis=1) / _END
+                    rise = end[1] - inner[1]
+                    slope = (end[0] - inner[0]) / rise if rise else 0.0
+                    columns[row] = end[0] + slope * (grid.rows[row] - end[1])
+                    confidences[row] *= _DRAWN_ON
         return cls(lane, columns * grid.scale, confidences, float(y[-1]), float(y[0]))
 
 

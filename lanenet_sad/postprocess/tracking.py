@@ -186,8 +186,9 @@ class LaneTracker:
                 self._number(track)
 
     def _tell(self, prediction: LanePrediction, grid: RowGrid, time: float, step: float) -> LanePrediction:
-        told = sorted((track for track in self._tracks if track.is_told), key=lambda track: track.crossing)
-        slots, events = self._changes({track.number: track.crossing for track in told}, time, self._frame, step)
+        crossings = {track.number: track.crossing for track in self._tracks if track.is_told}
+        told = sorted((track for track in self._tracks if track.is_told), key=lambda track: crossings[track.number])
+        slots, events = self._changes(crossings, time, self._frame, step)
         lanes = []
         if told:
             rows, spline = self._rows_to_tell(prediction.row_anchors, grid)
