@@ -63,7 +63,7 @@ def test_a_first_frame_is_told_at_once_with_ids_from_the_left():
 def test_noise_goes_and_nothing_lags(motion):
     rng = np.random.default_rng(7)
     tracker, raw, tracked = LaneTracker(), StabilityMetric(), StabilityMetric()
-    for number in range(100):
+    for number in range(75):
         time = number * STEP
         values = {
             "straight": {},
@@ -185,13 +185,14 @@ def test_a_lane_change_shifts_slots_and_keeps_ids(side):
     assert [lane.slot for lane in told.lanes] == sorted(after)
 
 
-def test_driving_on_a_line_is_one_lane_change_at_most():
-    tracker, events = LaneTracker(), []
-    for number in range(400):
+@pytest.mark.parametrize(("margin", "least", "most"), [(0.2, 0, 1), (0.0, 4, 99)], ids=["margin", "none"])
+def test_driving_on_a_line_is_one_lane_change_at_most(margin, least, most):
+    tracker, events = LaneTracker(lane_change_margin=margin), []
+    for number in range(200):
         time = number * STEP
-        aside = min(0.5, 0.2 * time) + 0.15 * np.sin(2 * np.pi * time / 3)
-        events += tracker(make_road((-1, 0, 1, 2), aside=aside), time).events
-    assert len(events) <= 1
+        aside = min(0.5, 0.2 * time) + 0.15 * np.sin(2 * np.pi * time / 2)
+        events += tracker(make_road((0, 1), aside=aside), time).events
+    assert least <= len(events) <= most
 
 
 @pytest.mark.parametrize("time", [0.5, 9.0, 3.0], ids=["back", "ahead", "another-size"])
@@ -237,7 +238,7 @@ def test_a_second_sighting_of_a_line_is_no_line():
 
 def test_lines_beyond_the_outermost_slots_are_not_told():
     told = LaneTracker(num_lanes=2)(make_road((-1, 0, 1, 2)), 0.0)
-    assert ids(told) == {1: 2, 2: 3} or [lane.slot for lane in told.lanes] == [1, 2]
+    assert ids(told) == {1: 2, 2: 3}
 
 
 @pytest.mark.parametrize(
