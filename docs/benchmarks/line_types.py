@@ -29,6 +29,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +100,7 @@ def rendered(predictor: Predictor, drives: int, frames: int, fps: float, image_s
             kinds = {lane.track_id: lane.line_type for lane in truth}
             for name, judge in judges.items():
                 seen = [replace(lane, line_type=None) for lane in lanes[name.split(",")[0]]]
-                if name.endswith("picture"):
-                    asked = [replace(lane, track_id=None) for lane in seen]
-                else:
-                    asked = seen
+                asked = [replace(lane, track_id=None) for lane in seen] if name.endswith("picture") else seen
                 started = time.process_time()
                 told = judge(image, LanePrediction(tuple(asked), image_size)).lanes
                 if name == "true, track":
@@ -203,7 +201,7 @@ def labelled(folder: Path) -> Iterator[tuple[str, Image, dict[str, tuple[str, Po
         )
     for picture in sorted(content["images"], key=lambda picture: picture["file_name"]):
         borders = {
-            side: ("solid_dashed" if len(parts) == 2 else next(iter(parts)), np.concatenate(sum(parts.values(), [])))
+            side: ("solid_dashed" if len(parts) == 2 else min(parts), np.concatenate([*chain(*parts.values())]))
             for side, parts in polygons.get(picture["id"], {}).items()
         }
         yield picture["file_name"], read_image(folder / picture["file_name"]), borders

@@ -111,9 +111,8 @@ class LineTypeClassifier:
         lines = [lane.points for lane in lanes]
         strips = unwrap(image, lines, self._find_scale(lanes, (image.shape[0], image.shape[1])))
         figures, hues = describe(strips)
-        figures = np.clip((figures - SCALES[:, 0]) / SCALES[:, 1], -_LARGEST, _LARGEST)
+        styles = _log_softmax(figures_with_squares(figures, SCALES) @ STYLE_WEIGHTS)
         ones = np.ones((len(lanes), 1))
-        styles = _log_softmax(np.hstack([ones, figures, figures**2]) @ STYLE_WEIGHTS)
         hues = np.hstack([ones, hues])
         colours = _log_softmax(np.hstack([0 * ones, (hues @ YELLOW_WEIGHTS)[:, None], (hues @ _BLUE)[:, None]]))
         return {id(lane): (style, colour) for lane, style, colour in zip(lanes, styles, colours, strict=True)}
@@ -166,6 +165,17 @@ class LineTypeClassifier:
             STYLES[style] if sure_style else told.style,
             COLOURS[colour] if hues[colour] >= self.sure else told.colour,
         )
+
+
+def figures_with_squares(figures: Vector, scales: Vector) -> Vector:
+    """What the weights of the styles are for: a constant, the figures in units of their spread, and their squares.
+
+    Args:
+        figures: (L, F) as `describe` gives them.
+        scales: (F, 2) mean and standard deviation of each.
+    """
+    scaled = np.clip((figures - scales[:, 0]) / scales[:, 1], -_LARGEST, _LARGEST)
+    return np.hstack([np.ones((len(scaled), 1)), scaled, scaled**2])
 
 
 def _log_softmax(values: Vector) -> Vector:

@@ -1,9 +1,10 @@
-"""Strips of road along lanes, unwrapped: how much paint there is where, and how it differs in colour from the ground."""
+"""Strips of road along lanes, unwrapped: how much paint there is where, and which colours it and the ground have."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -74,7 +75,7 @@ def road_scale(lines: Sequence[Points], image_size: tuple[int, int]) -> RoadScal
     height, width = image_size
     rising = sorted(((_foot(points, height), points[::-1]) for points in lines if len(points) >= 4), key=_first)
     found: list[tuple[float, RoadScale]] = []
-    for (left_foot, left), (right_foot, right) in zip(rising, rising[1:], strict=False):
+    for (left_foot, left), (right_foot, right) in pairwise(rising):
         top, bottom = max(left[0, 1], right[0, 1]), min(left[-1, 1], right[-1, 1])
         if bottom - top < 0.08 * height:
             continue
@@ -108,13 +109,14 @@ def unwrap(image: Image, lines: Sequence[Points], scale: RoadScale) -> PaintStri
     map_x = (column[..., None] + pixels[..., None] * aside).astype(np.float32)
     map_y = np.broadcast_to(row[..., None], map_x.shape).astype(np.float32)
     flat = (-1, _NUM_COLUMNS)
-    colour = cv2.remap(
-        image, map_x.reshape(flat), map_y.reshape(flat), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    colour: Image = np.asarray(
+        cv2.remap(image, map_x.reshape(flat), map_y.reshape(flat), cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE),
+        dtype=np.uint8,
     )
     value = np.maximum(np.maximum(colour[..., 0], colour[..., 1]), colour[..., 2])
     raised = cv2.morphologyEx(value, cv2.MORPH_TOPHAT, _KERNEL, borderType=cv2.BORDER_REPLICATE)
     ground = (value - raised).astype(np.float32) + 20
-    paint = cv2.blur(raised / ground, (3, 1)).reshape(map_x.shape)
+    paint: Array = np.asarray(cv2.blur(raised / ground, (3, 1)), dtype=np.float32).reshape(map_x.shape)
     metres = (_FOCAL * image.shape[1] / pixels).astype(np.float32)
     return _straightened(paint, colour.reshape(*map_x.shape, 3), metres, aside.astype(np.float32))
 
@@ -157,7 +159,9 @@ def _straightened(paint: Array, colour: Image, metres: Array, aside: Array) -> P
     beside = np.minimum(paint[..., :flank].max(axis=2), paint[..., -flank:].max(axis=2))
     strongest = _HALO - 4 + aligned[..., _HALO - 4 : _HALO + 5].argmax(axis=2)[..., None]
     at = np.take_along_axis(columns, strongest, axis=2)
-    places = np.clip(at + (0, -8, 8), 0, _NUM_COLUMNS - 1)  # (L, R, 3): the line, and the ground on both sides
+    places = np.clip(
+        at + np.array([0, -8, 8]), 0, _NUM_COLUMNS - 1
+    )  # (L, R, 3): the line, and the ground on both sides
     lane, row = np.ogrid[: paint.shape[0], : paint.shape[1]]
     seen = colour[lane[..., None], row[..., None], places].astype(np.float32)  # (L, R, 3, 3)
     return PaintStrips(aligned, beside, metres, seen[:, :, 0], (seen[:, :, 1] + seen[:, :, 2]) / 2)
