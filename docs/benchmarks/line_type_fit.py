@@ -32,8 +32,9 @@ from lanenet_sad.postprocess.line_type import COLOURS, STYLES, figures_with_squa
 from lanenet_sad.postprocess.paint_pattern import describe
 from lanenet_sad.postprocess.paint_strip import road_scale, unwrap, usual_scale
 
-SETS = ("100:54:720:1280:5:9", "101:400:450:800:2:35")
+SETS = ("100:30:720:1280:4:9", "101:330:450:800:2:35")
 STYLE_PENALTY, COLOUR_PENALTY = 3e-3, 1e-4
+RARITY = 0.3  # lines of a class count as (share of the class) ** -RARITY, as rare classes would hardly ever be told
 _FEWEST = 6
 
 Table = NDArray[np.float64]
@@ -59,11 +60,11 @@ def main(words: Sequence[str] | None = None) -> None:
     figures = np.stack([example.style_figures for example in examples])
     styles = np.array([STYLES.index(example.line_type.style) for example in examples])
     scales = np.stack([figures.mean(axis=0), figures.std(axis=0) + 1e-6], axis=1)
-    style_weights = fit(figures_with_squares(figures, scales), styles, len(STYLES), STYLE_PENALTY)
+    style_weights = fit(figures_with_squares(figures, scales), styles, len(STYLES), STYLE_PENALTY, RARITY)
     hues = np.stack([np.concatenate([[1.0], example.colour_figures]) for example in examples])
     colours = np.array([COLOURS.index(example.line_type.colour) for example in examples])
     known = colours < 2  # blue lines are too rare
-    both = fit(hues[known], colours[known], 2, COLOUR_PENALTY)
+    both = fit(hues[known], colours[known], 2, COLOUR_PENALTY, 0.0)
     options.out.write_text(module(scales, style_weights, both[:, 1] - both[:, 0]), encoding="utf-8")
     print(f"{len(examples)} lines; wrote {options.out.name}")
 
@@ -103,18 +104,20 @@ def look(image: Image, lanes: Sequence[Lane], truth: Sequence[Lane]) -> list[Exa
     ]
 
 
-def fit(figures: Table, classes: NDArray[np.int64], count: int, penalty: float) -> Table:
+def fit(figures: Table, classes: NDArray[np.int64], count: int, penalty: float, rarity: float) -> Table:
     """Weights (F, count) of a softmax regression; the first figure is a constant and is not penalised."""
     wanted = np.eye(count)[classes]
+    counts = (np.maximum(np.bincount(classes, minlength=count), 1) / len(classes))[classes, None] ** -rarity
+    counts /= counts.sum()
 
     def loss(flat: Table) -> tuple[float, Table]:
         weights = flat.reshape(-1, count)
         values = figures @ weights
         values -= values.max(axis=1, keepdims=True)
         logarithms = values - np.log(np.exp(values).sum(axis=1, keepdims=True))
-        slope = figures.T @ (np.exp(logarithms) - wanted) / len(figures)
+        slope = figures.T @ (counts * (np.exp(logarithms) - wanted))
         slope[1:] += 2 * penalty * weights[1:]
-        return float(-(logarithms * wanted).sum() / len(figures) + penalty * (weights[1:] ** 2).sum()), slope.ravel()
+        return float(penalty * (weights[1:] ** 2).sum() - (counts * logarithms * wanted).sum()), slope.ravel()
 
     start = np.zeros(figures.shape[1] * count)
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 2000})
@@ -128,7 +131,7 @@ def module(scales: Table, styles: Table, yellow: Table) -> str:
         return "".join(f"    [{', '.join(f'{value:.3f}' for value in row)}],\n" for row in numbers)
 
     return (
-        '"""The weights of `LineTypeClassifier`, as `docs/benchmarks/line_type_fit.py` found them on rendered drives."""\n'
+        '"""The weights of `LineTypeClassifier`, found on rendered drives by `docs/benchmarks/line_type_fit.py`."""\n'
         "\nimport numpy as np\n\n"
         "# One row for each of `FEATURES`: its mean and its standard deviation.\n"
         f"SCALES = np.array([\n{table(scales)}])  # fmt: skip\n\n"

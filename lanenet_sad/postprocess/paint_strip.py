@@ -159,9 +159,7 @@ def _straightened(paint: Array, colour: Image, metres: Array, aside: Array) -> P
     beside = np.minimum(paint[..., :flank].max(axis=2), paint[..., -flank:].max(axis=2))
     strongest = _HALO - 4 + aligned[..., _HALO - 4 : _HALO + 5].argmax(axis=2)[..., None]
     at = np.take_along_axis(columns, strongest, axis=2)
-    places = np.clip(
-        at + np.array([0, -8, 8]), 0, _NUM_COLUMNS - 1
-    )  # (L, R, 3): the line, and the ground on both sides
+    places = np.clip(at + np.array([0, -8, 8]), 0, _NUM_COLUMNS - 1)  # (L, R, 3): line, ground, ground
     lane, row = np.ogrid[: paint.shape[0], : paint.shape[1]]
     seen = colour[lane[..., None], row[..., None], places].astype(np.float32)  # (L, R, 3, 3)
     return PaintStrips(aligned, beside, metres, seen[:, :, 0], (seen[:, :, 1] + seen[:, :, 2]) / 2)
