@@ -28,11 +28,11 @@ from line_types import identified, moved
 from lanenet_sad.datasets.synthetic import RenderedDrive
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.lanes.lane import Image, Lane, LaneType
-from lanenet_sad.postprocess.line_type import COLOURS, STYLES, figures_with_squares
+from lanenet_sad.postprocess.line_type import COLOURS, LARGEST, STYLES, figures_with_squares
 from lanenet_sad.postprocess.paint_pattern import describe
 from lanenet_sad.postprocess.paint_strip import road_scale, unwrap, usual_scale
 
-SETS = ("100:30:720:1280:4:9", "101:330:450:800:2:35")
+SETS = ("100:24:720:1280:3:15", "101:240:450:800:2:35")
 STYLE_PENALTY, COLOUR_PENALTY = 3e-3, 1e-4
 RARITY = 0.3  # lines of a class count as (share of the class) ** -RARITY, as rare classes would hardly ever be told
 _FEWEST = 6
@@ -53,20 +53,36 @@ def main(words: Sequence[str] | None = None) -> None:
     """Render, fit, write."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sets", nargs="+", default=SETS)
+    parser.add_argument("--examples", type=Path, help="file to keep what was rendered in, or to take it from")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(words)
     cv2.setNumThreads(1)
-    examples = collect(options.sets)
-    figures = np.stack([example.style_figures for example in examples])
-    styles = np.array([STYLES.index(example.line_type.style) for example in examples])
-    scales = np.stack([figures.mean(axis=0), figures.std(axis=0) + 1e-6], axis=1)
+    figures, colour_figures, styles, colours = examples_of(options.sets, options.examples)
+    # Some figures are nearly always 0 and say most where they are not: their range counts, not their spread.
+    off = np.abs(figures - figures.mean(axis=0))
+    spread = np.maximum(figures.std(axis=0), off.max(axis=0) / LARGEST)
+    scales = np.stack([figures.mean(axis=0), spread + 1e-6], axis=1)
     style_weights = fit(figures_with_squares(figures, scales), styles, len(STYLES), STYLE_PENALTY, RARITY)
-    hues = np.stack([np.concatenate([[1.0], example.colour_figures]) for example in examples])
-    colours = np.array([COLOURS.index(example.line_type.colour) for example in examples])
+    hues = np.hstack([np.ones((len(colour_figures), 1)), colour_figures])
     known = colours < 2  # blue lines are too rare
     both = fit(hues[known], colours[known], 2, COLOUR_PENALTY, 0.0)
     options.out.write_text(module(scales, style_weights, both[:, 1] - both[:, 0]), encoding="utf-8")
-    print(f"{len(examples)} lines; wrote {options.out.name}")
+    print(f"{len(figures)} lines; wrote {options.out.name}")
+
+
+def examples_of(sets: Sequence[str], path: Path | None) -> tuple[Table, ...]:
+    """Figures of styles and of colours of all lines, and the numbers of their styles and colours."""
+    if path is not None and path.exists():
+        with np.load(path) as kept:
+            return tuple(kept[name] for name in ("figures", "hues", "styles", "colours"))
+    examples = collect(sets)
+    figures = np.stack([example.style_figures for example in examples])
+    hues = np.stack([example.colour_figures for example in examples])
+    styles = np.array([STYLES.index(example.line_type.style) for example in examples])
+    colours = np.array([COLOURS.index(example.line_type.colour) for example in examples])
+    if path is not None:
+        np.savez_compressed(path, figures=figures, hues=hues, styles=styles, colours=colours)
+    return figures, hues, styles, colours
 
 
 def collect(sets: Sequence[str]) -> list[Example]:

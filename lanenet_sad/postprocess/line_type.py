@@ -19,8 +19,8 @@ Vector = NDArray[np.float64]
 STYLES: tuple[LineStyle, ...] = get_args(LineStyle)
 COLOURS: tuple[LineColour, ...] = get_args(LineColour)
 
+LARGEST = 4.0  # times the spread of a figure, from its mean, beyond which it says no more
 _FEWEST = 4  # points of a lane below which there is no curve to look along
-_LARGEST = 3.0  # standard deviations from the mean beyond which a figure says no more
 _FORGOTTEN = 250  # frames after which a track that is not seen is given up
 _SCALE_MEMORY = 0.9
 _BLUE = np.array([-5.0, -4.0, -2.0])  # as YELLOW_WEIGHTS; by hand, for blue lines are too rare to fit
@@ -174,7 +174,7 @@ def figures_with_squares(figures: Vector, scales: Vector) -> Vector:
         figures: (L, F) as `describe` gives them.
         scales: (F, 2) mean and standard deviation of each.
     """
-    scaled = np.clip((figures - scales[:, 0]) / scales[:, 1], -_LARGEST, _LARGEST)
+    scaled = np.clip((figures - scales[:, 0]) / scales[:, 1], -LARGEST, LARGEST)
     return np.hstack([np.ones((len(scaled), 1)), scaled, scaled**2])
 
 
