@@ -181,7 +181,8 @@ def _offsets(paint: Array, metres: Array, aside: Array) -> Array:
         # What is far brighter than the rest, a lamp or a white car, must not draw the line to it alone.
         weight = np.minimum(weight, 1.5 * weight.mean(axis=1, keepdims=True) + 1e-3)
         weighted = (few * weight[..., None]).transpose(0, 2, 1)  # (L, 3, R / 2)
-        stiff = np.diag(_STIFFNESS).astype(np.float32) * weight.sum(axis=1)[:, None, None]
+        # Without any paint, as in the dark, the line stays where it is.
+        stiff = np.diag(_STIFFNESS).astype(np.float32) * (weight.sum(axis=1) + 0.01)[:, None, None]
         solved = np.linalg.solve(weighted @ few + stiff, weighted @ middle[..., None])
         offset = np.clip((base @ solved)[..., 0], -_FARTHEST_ASIDE, _FARTHEST_ASIDE).astype(np.float32)
     return offset

@@ -145,6 +145,25 @@ def test_lanes_without_a_curve_and_pictures_without_lanes_pass() -> None:
     assert judge(image, Lane(np.zeros((0, 2))), lane_at(1.8)) == [None, LaneType("solid", "white")]
 
 
+@pytest.mark.parametrize("size", [(40, 64), (360, 640), (64, 20)], ids=["small", "usual", "narrow"])
+def test_no_lanes_however_odd_break_it(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(7)
+    classifier = LineTypeClassifier()
+    for _ in range(25):
+        image = (
+            rng.integers(0, 256, (*size, 3)).astype(np.uint8) if rng.random() < 0.8 else np.zeros((*size, 3), np.uint8)
+        )
+        lanes = []
+        for number in range(int(rng.integers(0, 5))):
+            rows = np.sort(rng.uniform(0, size[0] - 1, int(rng.integers(0, 30))))[::-1]
+            if rng.random() < 0.2:
+                rows = np.round(rows / 10)  # several points in one row
+            columns = rng.uniform(-0.5, 1.5) * size[1] + rng.normal(0, 40, len(rows)).cumsum()
+            lanes.append(Lane(np.stack([columns, rows], axis=1), track_id=number + 1 if rng.random() < 0.7 else None))
+        told = classifier(image, LanePrediction(tuple(lanes), size))
+        assert len(told.lanes) == len(lanes)
+
+
 def test_everything_else_of_a_prediction_stays() -> None:
     lanes = (lane_at(-1.8, track_id=4), lane_at(1.8))
     before = LanePrediction(lanes, (HEIGHT, WIDTH), "name", run_time=0.5)
