@@ -100,3 +100,27 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def publish(address: str, num_frames: int) -> None:
+    """Send a clip by RTSP to a reader that waits for one, at the clip's own pace."""
+    deadline = time.monotonic() + 5
+    while True:
+        try:
+            container = av.open(address, "w", format="rtsp", options={"rtsp_transport": "tcp"})
+            stream = container.add_stream("libx264", rate=FPS)
+            stream.width, stream.height, stream.pix_fmt = 80, 48, "yuv420p"
+            stream.codec_context.gop_size, stream.codec_context.max_b_frames = 5, 0
+            stream.codec_context.options = {"tune": "zerolatency", "preset": "ultrafast"}
+            container.start_encoding()
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    with container:
+        for number in range(num_frames):
+            frame = av.VideoFrame.from_ndarray(make_corner_picture(48, 80), format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, FPS)
+            container.mux(stream.encode(frame))
+            time.sleep(1 / FPS)

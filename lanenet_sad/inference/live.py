@@ -19,7 +19,7 @@ _POLL = 0.25  # seconds; a wait without end would keep Ctrl-C from the main thre
 class BackgroundReader(Generic[Item]):
     """Runs an iterator in a thread and hands its items over one by one.
 
-    A few items wait, because networks deliver in bursts. Beyond `MAX_AGE` or `MAX_WAITING` they give way to new ones
+    A few items wait, because networks deliver in bursts. Beyond `MAX_AGE` or `MAX_WAITING` they give way to new ones,
     and `dropped` counts them, so that who works slowly sees what is, not what was. Where nothing is to be lost, the
     thread waits instead.
 

@@ -9,6 +9,7 @@ from lanenet_sad.lanes.lane import Frame, LanePrediction
 from lanenet_sad.lanes.perspective import CameraCalibration
 from lanenet_sad.postprocess.departure import DepartureWarner
 from lanenet_sad.postprocess.ground_meter import GroundMeter
+from lanenet_sad.postprocess.line_type import LineTypeClassifier
 from lanenet_sad.postprocess.refine import LaneRefiner
 from lanenet_sad.postprocess.tracking import LaneTracker
 
@@ -24,6 +25,7 @@ class LaneFollower:
         *,
         refiner: LaneRefiner | None = None,
         tracker: LaneTracker | None = None,
+        line_types: LineTypeClassifier | None = None,
         meter: GroundMeter | None = None,
         departures: DepartureWarner | None = None,
     ) -> None:
@@ -32,6 +34,7 @@ class LaneFollower:
         Args:
             refiner: points -> curves.
             tracker: identity over frames, smooth and bridged courses, lane changes.
+            line_types: solid or dashed, white or yellow.
             meter: measures of road and vehicle in metres.
             departures: says when the vehicle comes too close to a line; it needs `meter`.
 
@@ -40,7 +43,7 @@ class LaneFollower:
         """
         if departures is not None and meter is None:
             raise ValueError("Lane follower: departures are found in the measures; expected a meter too, got None.")
-        self.refiner, self.tracker = refiner, tracker
+        self.refiner, self.tracker, self.line_types = refiner, tracker, line_types
         self.meter, self.departures = meter, departures
 
     @classmethod
@@ -54,13 +57,14 @@ class LaneFollower:
         return cls(
             refiner=LaneRefiner(),
             tracker=LaneTracker(num_lanes=num_lanes),
+            line_types=LineTypeClassifier(),
             meter=GroundMeter(calibration, num_lanes=num_lanes),
             departures=DepartureWarner(),
         )
 
     def reset(self) -> None:
         """Begin another drive."""
-        for part in (self.refiner, self.tracker, self.meter, self.departures):
+        for part in (self.refiner, self.tracker, self.line_types, self.meter, self.departures):
             if part is not None:
                 part.reset()
 
@@ -70,6 +74,8 @@ class LaneFollower:
             prediction = self.refiner(prediction)
         if self.tracker is not None:
             prediction = self.tracker(prediction, frame.time, frame.index)
+        if self.line_types is not None:
+            prediction = self.line_types(frame.image, prediction)
         if self.meter is not None:
             prediction = self.meter(prediction, frame.time)
         if self.departures is not None:

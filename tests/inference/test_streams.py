@@ -1,7 +1,10 @@
 import itertools
 import socket
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -10,8 +13,12 @@ import pytest
 from factories import GREEN, RED, has_color, write_video
 from stream_servers import free_port, make_clip, send_file, send_live, serve, silent_server
 
+from lanenet_sad.inference import stream_connection
+from lanenet_sad.inference.live import BackgroundReader
 from lanenet_sad.inference.source import FrameSelection
 from lanenet_sad.inference.sources import StreamSettings, StreamSource, open_source, open_sources
+from lanenet_sad.inference.stream_address import name_of_address, show_address
+from lanenet_sad.inference.stream_clock import StreamClock
 from lanenet_sad.lanes.lane import Frame
 
 QUICK = StreamSettings(open_timeout=5, read_timeout=0.5, patience=0.6)
@@ -216,3 +223,85 @@ def test_stream_of_a_list_is_opened_when_its_turn_comes(tmp_path: Path) -> None:
             assert "404" in source.faults[0]
             assert "secret" not in source.faults[0]
     assert set(asked) == {"/a", "/b"}
+
+
+@pytest.mark.slow
+def test_rtsp(monkeypatch: pytest.MonkeyPatch) -> None:
+    # FFmpeg has no RTSP server that one could ask; but its reader can wait for a camera that sends.
+    monkeypatch.setattr(stream_connection, "_RTSP_OPTIONS", {"rtsp_flags": "listen", "listen_timeout": "8"})
+    address = f"rtsp://127.0.0.1:{free_port()}/drive"
+    code = "import sys, stream_servers; stream_servers.publish(sys.argv[1], 75)"
+    with subprocess.Popen([sys.executable, "-c", code, address], cwd=Path(__file__).parents[1]) as publisher:
+        source = StreamSource(address, settings=StreamSettings(patience=0.5))
+        frames = read(source)
+        publisher.wait()
+    assert (source.size, source.fps, source.num_frames) == ((48, 80), 25, None)
+    assert len(frames) >= 10
+    assert has_color(frames[-1].image, 0.75, 0.75, RED)
+    assert len(source.faults) == 1
+    assert "did not come back" in source.faults[0]
+
+
+# Addresses and clocks
+
+
+@pytest.mark.parametrize(
+    ("address", "shown", "name"),
+    [
+        ("rtsp://me:secret@10.0.0.7:554/live/1", "rtsp://10.0.0.7:554/live/1", "10.0.0.7-554-live-1"),
+        ("http://a@b:c@host/x.m3u8", "http://host/x.m3u8", "host-x"),
+        (
+            "rtsp://host/cam?channel=1&password=abc&X-Token=q",
+            "rtsp://host/cam?channel=1&password=***&X-Token=***",
+            "host-cam",
+        ),
+        ("https://host/../../etc/pass wd", "https://host/../../etc/pass wd", "host-..-..-etc-pass-wd"),
+        ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234", "239.0.0.1-1234"),
+        ("http://host/" + "a" * 300, "http://host/" + "a" * 300, "host-" + "a" * 75),
+    ],
+    ids=["password", "two-ats", "query", "odd-path", "multicast", "long"],
+)
+def test_addresses_are_shown_without_secrets(address: str, shown: str, name: str) -> None:
+    assert show_address(address) == shown
+    assert name_of_address(address) == name
+
+
+def test_addresses_that_are_none() -> None:
+    with pytest.raises(ValueError, match=r"^http://\.\.\.: not a valid address\.$"):
+        open_source("http://me:secret@[::1/x")
+    with pytest.raises(ValueError, match="expected an address with a host"):
+        open_source("rtsp:///x")
+
+
+def test_clock_keeps_distances_and_goes_on_after_breaks() -> None:
+    clock = StreamClock(step=0.04)
+    assert [clock.time(stamp, now) for stamp, now in ((50.0, 7.0), (50.04, 7.3), (50.08, 7.31))] == pytest.approx(
+        [0, 0.04, 0.08]
+    )
+    clock.restart()
+    assert clock.time(0.0, 9.0) == pytest.approx(2.0)  # the wall says so
+    assert clock.time(0.04, 9.0) == pytest.approx(2.04)
+    assert clock.time(-500.0, 9.01) == pytest.approx(2.044)  # behind: a little later than the one before
+    assert clock.time(500.0, 9.5) == pytest.approx(2.5)  # a jump ahead
+    assert clock.time(None, 9.7) == pytest.approx(2.7)
+
+
+def test_reader_hands_over_errors_and_stops() -> None:
+    def read(stopping: threading.Event) -> Iterator[int]:
+        yield 1
+        raise OSError("gone")
+
+    reader = BackgroundReader(read)
+    items = reader.fetch(5)
+    assert next(items) == 1
+    with pytest.raises(OSError, match="gone"):
+        next(items)
+
+    def sleep(stopping: threading.Event) -> Iterator[int]:
+        stopping.wait(20)
+        yield 2
+
+    sleeper = BackgroundReader(sleep)
+    with pytest.raises(TimeoutError, match=r"nothing came for 0\.05 s"):
+        next(sleeper.fetch(0.05))
+    assert sleeper.stop()
