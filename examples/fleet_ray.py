@@ -21,6 +21,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import closing
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -116,8 +117,9 @@ def _follow(path: str, lanes_path: Path, predictor: Predictor, batch_size: int) 
     pipeline = LanePipeline(path, predictor=predictor, batch_size=batch_size)
     reasons = []
     try:
-        with pipeline, LanesJsonl(lanes_path) as lines:
-            for frame, prediction in pipeline:
+        # Not `with pipeline`: that starts one more process, and here each core has its own already.
+        with pipeline.source, LanesJsonl(lanes_path) as lines, closing(iter(pipeline)) as found:
+            for frame, prediction in found:
                 lines.write(frame, prediction)
                 builder.add(frame, prediction)
     except Exception as error:
