@@ -8,7 +8,8 @@ Usage:
 `throughput`: frames a second of `predict` from the first frame asked for to the last one stored (decode, preprocess,
 network, lanes, curves, tracks, line types, measures, departures, drawing, H.264), beside the network alone on the same
 prepared pictures, taking turns; the ratio is the median over the rounds. On a CPU the network of the whole has a
-process of its own, as in `predict`, whose start of some seconds is not counted. Without `--video` it is a rendered drive.
+process of its own, as in `predict`, whose start of some seconds is not counted. Without `--video` it is a rendered
+drive.
 
 `jitter`: rendered drives, whose truth is known. Jitter is the root mean square of how much the error of a line changes
 from one frame to the next, at rows of the picture, in pixels of a picture 1,640 wide, so that what moves on the road

@@ -51,8 +51,8 @@ def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labe
         if tool == "labelme":
             if not isinstance(source, ImagesSource):
                 raise ValueError(
-                    f"{(source.files or (source.name,))[0]}: labelme opens pictures, not videos; use --format cvat, or extract the frames "
-                    f"as pictures first."
+                    f"{(source.files or (source.name,))[0]}: labelme opens pictures, not videos; use --format cvat, or "
+                    f"extract the frames as pictures first."
                 )
             paths = [labelme_path(out, os.path.relpath(file, source.folder)) for file in source.files]
         if taken := next((path for path in paths if path.exists()), None):

@@ -9,8 +9,9 @@ from typing import Self, TypeVar
 
 Item = TypeVar("Item")
 
-# What starts several processes of one command says who they are by these; the first pair that is set counts.
-_VARIABLES = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID"))
+# What starts several processes of one command says who they are by these; the first pair that is set counts. SLURM sets
+# SLURM_NTASKS also for the one process of a batch script, but the tasks of a step for `srun` alone.
+_VARIABLES = (("RANK", "WORLD_SIZE", "LOCAL_RANK"), ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_LOCALID"))
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Rank:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """What torchrun (`RANK`, `WORLD_SIZE`) or SLURM's `srun` (`SLURM_PROCID`, `SLURM_NTASKS`) says; else alone.
+        """What torchrun (`RANK`, `WORLD_SIZE`) or SLURM's `srun` (`SLURM_PROCID`, `SLURM_STEP_NUM_TASKS`) says; else alone.
 
         Raises:
             ValueError: a variable is no number, or the rank is not below the count.

@@ -10,11 +10,11 @@ from lanenet_sad.inference.ranks import Rank
     [
         ({}, Rank()),
         ({"RANK": "2", "WORLD_SIZE": "4", "LOCAL_RANK": "0"}, Rank(2, 4, 0)),
-        ({"SLURM_PROCID": "1", "SLURM_NTASKS": "3", "SLURM_LOCALID": "1"}, Rank(1, 3, 1)),
-        ({"RANK": "0", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_NTASKS": "1"}, Rank(0, 2, 0)),
-        ({"SLURM_PROCID": "0"}, Rank()),
+        ({"SLURM_PROCID": "1", "SLURM_STEP_NUM_TASKS": "3", "SLURM_LOCALID": "1"}, Rank(1, 3, 1)),
+        ({"RANK": "0", "WORLD_SIZE": "2", "SLURM_PROCID": "0", "SLURM_STEP_NUM_TASKS": "1"}, Rank(0, 2, 0)),
+        ({"SLURM_PROCID": "0", "SLURM_NTASKS": "4"}, Rank()),
     ],
-    ids=["alone", "torchrun", "slurm", "torchrun in slurm", "a part"],
+    ids=["alone", "torchrun", "slurm", "torchrun in slurm", "a batch script"],
 )
 def test_the_environment_says_who_this_is(environment, expected):
     assert Rank.of_environment(environment) == expected
