@@ -30,7 +30,7 @@ class Rank:
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
-        """What torchrun (`RANK`, `WORLD_SIZE`) or SLURM's `srun` (`SLURM_PROCID`, `SLURM_STEP_NUM_TASKS`) says; else alone.
+        """What torchrun (`RANK`, `WORLD_SIZE`) or `srun` (`SLURM_PROCID`, `SLURM_STEP_NUM_TASKS`) says; else alone.
 
         Raises:
             ValueError: a variable is no number, or the rank is not below the count.

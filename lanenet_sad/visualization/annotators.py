@@ -25,16 +25,22 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 class Annotator(ABC):
     """Something that draws a prediction into a picture."""
 
-    @abstractmethod
     def annotate(self, image: Image, prediction: LanePrediction) -> Image:
         """A new picture with the prediction in it; (H, W, 3) RGB uint8, as the one that comes in."""
+        drawn = image.copy()
+        self.draw(drawn, prediction)
+        return drawn
+
+    @abstractmethod
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the prediction into a picture, (H, W, 3) RGB uint8, in place."""
 
 
 def annotate_all(image: Image, prediction: LanePrediction, annotators: Sequence[Annotator]) -> Image:
     """Let several annotators draw, the first one lowest; a new picture even without any."""
     drawn = image.copy()
     for annotator in annotators:
-        drawn = annotator.annotate(drawn, prediction)
+        annotator.draw(drawn, prediction)
     return drawn
 
 
@@ -66,12 +72,11 @@ class LaneAnnotator(Annotator):
         self.show_confidence = show_confidence
         self.opacity = opacity
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the lanes in it."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the lanes, in place."""
         lanes = [lane for lane in prediction.lanes if len(np.unique(lane.points, axis=0)) > 1]
         if not lanes:
-            return drawn
+            return
         height, width = image.shape[:2]
         line_width = max(2.0, width / 130) if self.line_width is None else self.line_width
         # All lanes narrow alike, so that two lines at the same distance have the same width.
@@ -85,12 +90,11 @@ class LaneAnnotator(Annotator):
             rims.append(_ribbon(points, widths + max(1.5, line_width / 4)))
             colors.append(slot_color(lane.slot, self.num_lanes))
         # A dark rim keeps the colour readable on concrete and in the sun.
-        _paint(drawn, rims, [(0, 0, 0)] * len(rims), 0.35)
-        _paint(drawn, ribbons, colors, self.opacity)
+        _paint(image, rims, [(0, 0, 0)] * len(rims), 0.35)
+        _paint(image, ribbons, colors, self.opacity)
         if self.show_confidence:
             for lane in lanes:
-                self._label(drawn, lane)
-        return drawn
+                self._label(image, lane)
 
     def _label(self, image: Image, lane: Lane) -> None:
         height, width = image.shape[:2]
@@ -111,19 +115,17 @@ class EgoLaneAnnotator(Annotator):
         self.color = color
         self.opacity = opacity
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the own lane tinted."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Tint the own lane, in place."""
         lines = [lane for slot in ego_slots(self.num_lanes) for lane in prediction.lanes if lane.slot == slot]
         if len(lines) != 2 or min(len(line.points) for line in lines) < 2:
-            return drawn
+            return
         area = _area_between(lines[0].points, lines[1].points, image.shape[0])
         if area is None:
-            return drawn
+            return
         far, near = area[:, 1].min(), area[:, 1].max()
         fade = 0.25 + 0.75 * np.clip((np.arange(image.shape[0]) - far) / max(near - far, 1.0), 0.0, 1.0)  # (H,)
-        _paint(drawn, [area], [self.color], self.opacity * fade)
-        return drawn
+        _paint(image, [area], [self.color], self.opacity * fade)
 
 
 @final
@@ -134,17 +136,15 @@ class CaptionAnnotator(Annotator):
         """Fix the text, or how it comes from a prediction; None gives the number of lanes and the speed, if known."""
         self.text = text
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the text in it; unchanged if the text is empty."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Write the text, in place; nothing if it is empty."""
         if self.text is None:
             text = describe(prediction)
         else:
             text = self.text if isinstance(self.text, str) else self.text(prediction)
         if text:
             margin = max(4, image.shape[1] // 80)
-            _draw_text(drawn, text, (margin, margin), 1.0, (255, 255, 255), centered=False)
-        return drawn
+            _draw_text(image, text, (margin, margin), 1.0, (255, 255, 255), centered=False)
 
 
 def describe(prediction: LanePrediction) -> str:

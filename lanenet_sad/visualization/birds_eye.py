@@ -63,14 +63,13 @@ class BirdsEyeAnnotator(Annotator):
         self._camera = camera
         self._lookup: tuple[CameraCalibration, tuple[int, int], NDArray[Any], NDArray[Any]] | None = None
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the inset in it."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the inset, in place."""
         camera = self._camera() if callable(self._camera) else self._camera
         height, width = round(self.share * image.shape[0]), round(self.share * image.shape[0] * 0.8)
         too_small = height < _SMALLEST_INSET or 2 * width > image.shape[1]
         if camera is None or camera.height is None or camera.pitch is None or too_small:
-            return drawn
+            return
         camera = camera.scaled_to((int(image.shape[0]), int(image.shape[1])))
         inset = self._warp(image, camera, (height, width))
         self._draw_lanes(inset, prediction, camera)
@@ -78,9 +77,8 @@ class BirdsEyeAnnotator(Annotator):
         _draw_vehicle(inset, self._to_inset(np.array([[-0.9, -2.6], [0.9, 1.8]]), inset))
         margin = max(4, image.shape[1] // 80)
         left = image.shape[1] - margin - width
-        drawn[margin - 1 : margin + height + 1, left - 1 : left + width + 1] = 235
-        drawn[margin : margin + height, left : left + width] = inset
-        return drawn
+        image[margin - 1 : margin + height + 1, left - 1 : left + width + 1] = 235
+        image[margin : margin + height, left : left + width] = inset
 
     @property
     def _behind(self) -> float:
@@ -139,23 +137,21 @@ class MeasuresAnnotator(Annotator):
         """Fix the style; `lane_width` is that which metres assume where they come from no calibration."""
         self.lane_width = lane_width
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the text in it."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Write the measures, in place."""
         lines = [] if prediction.road is None else describe_road(prediction.road, lane_width=self.lane_width)
         if not lines:
-            return drawn
+            return
         size = max(0.35, image.shape[1] / 1900)
         margin = max(4, image.shape[1] // 80)
         extents = [cv2.getTextSize(line, _FONT, size, 1)[0] for line in lines]
         step = round(1.9 * max(height for _, height in extents))
         right = margin + max(width for width, _ in extents) + step
-        strip = drawn[margin : margin + step * len(lines) + step // 2, margin:right]
+        strip = image[margin : margin + step * len(lines) + step // 2, margin:right]
         if strip.size:
             strip[:] = cv2.convertScaleAbs(strip, alpha=0.35)
         for number, line in enumerate(lines, 1):
-            cv2.putText(drawn, line, (margin + step // 2, margin + step * number), _FONT, size, _WHITE, 1, cv2.LINE_AA)
-        return drawn
+            cv2.putText(image, line, (margin + step // 2, margin + step * number), _FONT, size, _WHITE, 1, cv2.LINE_AA)
 
 
 def describe_road(road: RoadMeasures, *, lane_width: float = LANE_WIDTH) -> list[str]:

@@ -42,23 +42,21 @@ class DepartureAnnotator(Annotator):
         """Forget departures that go on, for a new video."""
         self._open = {}
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the warning in it."""
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the warning, in place."""
         for event in prediction.events:
             if event.kind == "departure":
                 self._open.pop(event.side, None)
                 if not event.is_over:
                     self._open[event.side] = event
-        drawn = image.copy()
         for row, side in enumerate(self._open):
             slot = ego_slots(self.num_lanes)[0 if side == "left" else 1]
             for lane in prediction.lanes:
                 if lane.slot == slot and len(lane.points) > 1:
-                    _highlight(drawn, lane.points)
+                    _highlight(image, lane.points)
             distance = self._distance(side, prediction.road)
             known = "" if distance is None else f" {distance:.2f} m"
-            _banner(drawn, f"LANE DEPARTURE {side}{known}", side, row)
-        return drawn
+            _banner(image, f"LANE DEPARTURE {side}{known}", side, row)
 
     def _distance(self, side: Side, road: RoadMeasures | None) -> float | None:
         """Metres between wheels and line, negative beyond it."""
