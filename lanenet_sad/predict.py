@@ -238,11 +238,11 @@ class _Run:
     def _annotators(self, follower: LaneFollower | None) -> tuple[Annotator, ...]:
         num_lanes = self.style.num_lanes
         annotators: list[Annotator] = [EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes)]
-        if follower is not None and self.ldw:
-            annotators.append(DepartureAnnotator(num_lanes=num_lanes))
         if follower is not None and follower.meter is not None and self.birds_eye:
             meter = follower.meter
             annotators += [BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes), MeasuresAnnotator()]
+        if follower is not None and self.ldw:
+            annotators.append(DepartureAnnotator(num_lanes=num_lanes))
         return tuple(annotators)
 
     def _row_anchors(self, frame: Frame) -> NDArray[np.float64]:

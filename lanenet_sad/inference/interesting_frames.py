@@ -13,8 +13,8 @@ import numpy as np
 from lanenet_sad.inference.run_summary import describe_event
 from lanenet_sad.inference.sinks import write_image
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
+from lanenet_sad.lanes.slots import ego_slots
 from lanenet_sad.visualization.contact_sheet import contact_sheet
-from lanenet_sad.visualization.palette import ego_slots
 
 _MOST_EVENTS = 6
 _MOST_SPREAD = 10

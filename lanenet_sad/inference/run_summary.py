@@ -16,7 +16,7 @@ from lanenet_sad.inference.lanes_jsonl import describe_driving_event
 from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.lane import Frame, LanePrediction
-from lanenet_sad.visualization.palette import ego_slots
+from lanenet_sad.lanes.slots import ego_slots
 
 SUMMARY_VERSION = 1
 """Of the keys in `summary.json`."""

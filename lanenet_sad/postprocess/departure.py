@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures, Side
 from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.slots import ego_slots
 
 _LONGEST_STEP = 1.0  # seconds between two frames, beyond which they are not of one drive
 
@@ -40,6 +41,9 @@ class DepartureWarner:
         minimum_duration: float = 0.2,
         minimum_speed: float = 0.0,
         longest_gap: float = 0.5,
+        farthest: float = 1.0,
+        lowest_confidence: float = 0.3,
+        num_lanes: int = 4,
     ) -> None:
         """Fix the settings.
 
@@ -51,6 +55,9 @@ class DepartureWarner:
             minimum_speed: metres per second towards the line that a departure needs to begin; 0 needs none. Where the
                 speed is unknown, the departure begins.
             longest_gap: seconds without measures.
+            farthest: metres that the camera can be beyond a line of its lane; what is measured farther is a mistake.
+            lowest_confidence: of a line that is warned about.
+            num_lanes: L of the network, which says which slots are the lines of the own lane.
 
         Raises:
             ValueError: a setting is out of range.
@@ -66,6 +73,7 @@ class DepartureWarner:
             ("minimum_duration", minimum_duration),
             ("minimum_speed", minimum_speed),
             ("longest_gap", longest_gap),
+            ("farthest", farthest),
         ):
             if not value >= 0:
                 raise ValueError(f"{name}: expected 0 or more, got {value}.")
@@ -75,6 +83,9 @@ class DepartureWarner:
         self.minimum_duration = minimum_duration
         self.minimum_speed = minimum_speed
         self.longest_gap = longest_gap
+        self.farthest = farthest
+        self.lowest_confidence = lowest_confidence
+        self.num_lanes = num_lanes
         self.reset()
 
     def reset(self) -> None:
@@ -101,7 +112,7 @@ class DepartureWarner:
         for side in ("left", "right"):
             if side in changed:
                 events += self._end(side, time)
-            events += self._follow(side, prediction.road, time, frame)
+            events += self._follow(side, prediction, time, frame)
         return replace(prediction, events=(*prediction.events, *events))
 
     def close(self) -> list[DrivingEvent]:
@@ -114,8 +125,18 @@ class DepartureWarner:
         distance = None if road is None else road.left_distance if side == "left" else road.right_distance
         return None if distance is None else distance - self.half_width
 
-    def _follow(self, side: Side, road: RoadMeasures | None, time: float, frame: int) -> list[DrivingEvent]:
-        distance = self.wheel_distance(road, side)
+    def _seen_distance(self, side: Side, prediction: LanePrediction) -> float | None:
+        """As `wheel_distance`, but None unless the line is seen and can be where it was measured."""
+        slot = ego_slots(self.num_lanes)[0 if side == "left" else 1]
+        confidence = max((lane.confidence for lane in prediction.lanes if lane.slot == slot), default=0.0)
+        distance = self.wheel_distance(prediction.road, side)
+        if distance is None or confidence < self.lowest_confidence or distance + self.half_width < -self.farthest:
+            return None
+        return distance
+
+    def _follow(self, side: Side, prediction: LanePrediction, time: float, frame: int) -> list[DrivingEvent]:
+        road = prediction.road
+        distance = self._seen_distance(side, prediction)
         departure = self._open.get(side)
         if distance is None:
             if departure is not None and time - departure.latest > self.longest_gap:

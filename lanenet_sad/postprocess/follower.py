@@ -59,7 +59,7 @@ class LaneFollower:
             tracker=LaneTracker(num_lanes=num_lanes),
             line_types=LineTypeClassifier(),
             meter=GroundMeter(calibration, num_lanes=num_lanes),
-            departures=DepartureWarner(),
+            departures=DepartureWarner(num_lanes=num_lanes),
         )
 
     def reset(self) -> None:

@@ -11,6 +11,7 @@ from lanenet_sad.lanes.driving import DrivingEvent, Side
 _USUAL_WIDTH = 0.45  # of a lane at the bottom row, as a share of the picture's width, until two lines were seen
 _APPROACH = 0.35  # of the lane's width: so near to a line, a lane change may have begun
 _SETTLED = 0.3  # seconds for which a line must have been followed before it can be crossed
+_LONGEST = 4.0  # seconds that a lane change takes at most; a car that drove on a line before did not begin it yet
 
 
 class LaneChanges:
@@ -42,6 +43,7 @@ class LaneChanges:
         self._since: dict[int, float] = {}  # when a line was first seen
         self._away: dict[int, tuple[float, int]] = {}  # time and frame at which each line was last clearly aside
         self._width = _USUAL_WIDTH
+        self._latest: tuple[float, int] | None = None  # time and frame of the latest lane change
 
     def __call__(
         self, crossings: Mapping[int, float], time: float, frame: int, step: float
@@ -68,8 +70,9 @@ class LaneChanges:
             elif offset * (1 if side == "left" else -1) > self.margin:
                 self._sides[number] = "right" if side == "left" else "left"
                 if time - self._since[number] >= _SETTLED:
-                    start, first = self._away.get(number, (time, frame))
+                    start, first = self._beginning(number, time, frame)
                     events.append(DrivingEvent("lane_change", side, start, first, time - start, is_over=True))
+                    self._latest = time, frame
             if abs(offset) >= _APPROACH or number not in self._away:
                 self._away[number] = time, frame
         self._measure_width(crossings, step)
@@ -78,6 +81,14 @@ class LaneChanges:
         first_slot = self.num_lanes // 2 + 1 - num_left
         slots = {number: first_slot + index for index, number in enumerate(order)}
         return {number: slot if 1 <= slot <= self.num_lanes else None for number, slot in slots.items()}, events
+
+    def _beginning(self, number: int, time: float, frame: int) -> tuple[float, int]:
+        """Time and frame at which the crossing of a line began: not before the one before it was over."""
+        start, first = max(self._away.get(number, (time, frame)), self._latest or (-np.inf, 0))
+        if time - start > _LONGEST:
+            share = _LONGEST / (time - start)
+            return time - _LONGEST, round(frame - share * (frame - first))
+        return start, first
 
     def _measure_width(self, crossings: Mapping[int, float], step: float) -> None:
         left = [crossing for number, crossing in crossings.items() if self._sides[number] == "left"]

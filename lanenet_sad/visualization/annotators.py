@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lanenet_sad.lanes.curves import resample, sample_at_rows
 from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, Points
-from lanenet_sad.visualization.palette import EGO_AREA, Color, ego_slots, slot_color
+from lanenet_sad.lanes.slots import ego_slots
+from lanenet_sad.visualization.palette import EGO_AREA, Color, slot_color
 
 # OpenCV takes polygon corners as whole numbers; this many bits of them are the fraction of a pixel.
 _SHIFT = 4

@@ -9,8 +9,9 @@ import numpy as np
 
 from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures, Side
 from lanenet_sad.lanes.lane import Image, LanePrediction, Points
+from lanenet_sad.lanes.slots import ego_slots
 from lanenet_sad.visualization.annotators import Annotator
-from lanenet_sad.visualization.palette import Color, ego_slots
+from lanenet_sad.visualization.palette import Color
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _SHIFT = 4  # bits of a pixel's fraction in OpenCV's whole numbers
@@ -82,7 +83,7 @@ def _banner(image: Image, text: str, side: Side, row: int) -> None:
     (text_width, text_height), baseline = cv2.getTextSize(text, _FONT, size, thickness)
     pad, arrow = max(3, round(0.7 * text_height)), round(1.6 * text_height)
     plate = (min(text_width + arrow + 3 * pad, width), min(text_height + baseline + 2 * pad, height))
-    left, top = (width - plate[0]) // 2, min(round(0.12 * height) + row * round(1.1 * plate[1]), height - plate[1])
+    left, top = (width - plate[0]) // 2, min(round(0.31 * height) + row * round(1.1 * plate[1]), height - plate[1])
     corner = (left + plate[0] - 1, top + plate[1] - 1)
     cv2.rectangle(image, (left, top), corner, _WARNING, -1)
     cv2.rectangle(image, (left, top), corner, _DARK, max(2, thickness))

@@ -1,6 +1,9 @@
 """Departures begin near a line, end well away from it, and are told twice."""
 
+from dataclasses import replace
+
 import pytest
+from factories import make_straight_lane
 
 from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures
 from lanenet_sad.lanes.lane import LanePrediction
@@ -16,7 +19,9 @@ def make_frame(left: float | None, right: float | None = 2.5, *, speed: float | 
         right_distance=None if right is None else right + 0.9,
         lateral_speed=speed,
     )
-    return LanePrediction((), (90, 160), road=road, events=tuple(events))
+    size = (90, 160)
+    lanes = (make_straight_lane(20, size, slot=2), make_straight_lane(140, size, slot=3))
+    return LanePrediction(lanes, size, road=road, events=tuple(events))
 
 
 def drive(warner: DepartureWarner, frames) -> list[DrivingEvent]:
@@ -126,3 +131,17 @@ def test_events_of_others_stay_first():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         DepartureWarner(**settings)
+
+
+def test_a_line_that_is_not_seen_is_not_warned_about():
+    near = make_frame(0.0)
+    unseen = replace(near, lanes=near.lanes[1:])
+    unsure = replace(near, lanes=(replace(near.lanes[0], confidence=0.2), near.lanes[1]))
+    for frame in (unseen, unsure):
+        assert drive(DepartureWarner(), [frame] * 10) == []
+    assert len(drive(DepartureWarner(), [near] * 10)) == 1
+
+
+def test_a_line_farther_beyond_than_a_lane_change_would_leave_it_is_a_mistake():
+    assert len(drive(DepartureWarner(), [make_frame(-1.85)] * 10)) == 1
+    assert drive(DepartureWarner(), [make_frame(-1.95)] * 10) == []
