@@ -37,6 +37,7 @@ _NUM_PLACES = 3  # in shared memory: one with the network, one on its way to it,
 _SHARED_FOLDER = Path("/dev/shm")  # memory by the name of a file, where there is such a thing
 _NUMBER = struct.Struct("<i")
 _READY = -1
+_PATIENCE = 5.0  # seconds
 
 
 class ProcessEndedError(RuntimeError):
@@ -63,6 +64,7 @@ class NetworkProcess:
         self._given: deque[tuple[int, int]] = deque()  # place, how many views
         self._next = 0
         self._file = Path()
+        self._starter: threading.Thread | None = None
 
     @property
     def is_ready(self) -> bool:
@@ -98,7 +100,10 @@ class NetworkProcess:
             self._file.unlink(missing_ok=True)
             raise
         work = _Work(str(self._file), layout, torch.get_num_threads(), replace(self._predictor, decoder=LaneDecoder()))
-        threading.Thread(target=self._get_ready, args=(self._process, work), name="network-start", daemon=True).start()
+        self._starter = threading.Thread(
+            target=self._get_ready, args=(self._process, work), name="network-start", daemon=True
+        )
+        self._starter.start()
 
     def _get_ready(self, process: subprocess.Popen[bytes], work: _Work) -> None:
         """In a thread: a process that does not start is never ready, and the caller's own network goes on."""
@@ -163,8 +168,10 @@ class NetworkProcess:
             return
         assert process.stdin is not None
         assert process.stdout is not None
-        process.terminate()
+        process.kill()  # it holds nothing that could be lost, and does not listen while it starts
         process.wait()
+        if self._starter is not None:
+            self._starter.join(_PATIENCE)
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError, ValueError):
                 pipe.close()
