@@ -5,15 +5,20 @@ NumPy, OpenCV, PyAV and torch give up Python's lock while they work, so threads 
 
 from __future__ import annotations
 
+import os
 import queue
+import sys
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
 Item = TypeVar("Item")
+
+BEHIND_THE_NETWORK = 10
+"""Niceness of work that can wait: on a CPU the network sets the pace, and should never wait for a core."""
 
 _PATIENCE = 0.1  # seconds after which a thread that waits looks whether it is still wanted
 _GIVE_UP = 5.0  # seconds that a stage has for its last item when nobody wants the rest
@@ -49,7 +54,9 @@ class StageClock:
             _close(iterator)
 
 
-def ahead(items: Iterable[Item], *, depth: int = 4, name: str = "ahead") -> Generator[Item, None, None]:
+def ahead(
+    items: Iterable[Item], *, depth: int = 4, name: str = "ahead", niceness: int = 0
+) -> Generator[Item, None, None]:
     """Passes items on that a thread of its own draws, at most `depth` of them before they are wanted.
 
     An error in the thread is raised here, after the items before it. When the caller stops early, the thread ends with
@@ -59,10 +66,11 @@ def ahead(items: Iterable[Item], *, depth: int = 4, name: str = "ahead") -> Gene
         items: drawn in the thread, from the first `next` on.
         depth: of the queue, at least 1.
         name: of the thread.
+        niceness: by how much the thread gives way to others, 0 to 19; only Linux knows this of threads.
     """
     found: queue.Queue[_Parcel[Item]] = queue.Queue(depth)
     unwanted = threading.Event()
-    thread = threading.Thread(target=_draw, args=(items, found, unwanted), name=name, daemon=True)
+    thread = threading.Thread(target=_draw, args=(items, found, unwanted, niceness), name=name, daemon=True)
     thread.start()
     try:
         while True:
@@ -85,8 +93,11 @@ class Behind(Generic[Item]):
     because finished work must not be lost. An error in the thread is raised at the next call, or at the end.
     """
 
-    def __init__(self, work: Callable[[Item], object], *, depth: int = 4, name: str = "behind") -> None:
-        self._work = work
+    def __init__(
+        self, work: Callable[[Item], object], *, depth: int = 4, name: str = "behind", niceness: int = 0
+    ) -> None:
+        """Prepare; the thread starts with the `with` block. The numbers are those of `ahead`."""
+        self._work, self._niceness = work, niceness
         self._waiting: queue.Queue[_Parcel[Item]] = queue.Queue(depth)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
@@ -119,6 +130,7 @@ class Behind(Generic[Item]):
             raise self._error
 
     def _run(self) -> None:
+        _give_way(self._niceness)
         while not (parcel := self._waiting.get()).is_last:
             try:
                 self._work(parcel.items[0])
@@ -136,7 +148,15 @@ class _Parcel(Generic[Item]):
         self.items, self.error, self.is_last = items, error, is_last
 
 
-def _draw(items: Iterable[Item], found: queue.Queue[_Parcel[Item]], unwanted: threading.Event) -> None:
+def _give_way(niceness: int) -> None:
+    """Makes this thread, and those that it starts, wait for others where there are more of them than cores."""
+    if niceness and sys.platform == "linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), niceness)
+
+
+def _draw(items: Iterable[Item], found: queue.Queue[_Parcel[Item]], unwanted: threading.Event, niceness: int) -> None:
+    _give_way(niceness)
     iterator: Iterator[Item] | None = None
     last: _Parcel[Item] = _Parcel(is_last=True)
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.inference.network_process import NetworkProcess, ProcessEndedError
-from lanenet_sad.inference.overlap import StageClock, ahead
+from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, StageClock, ahead
 from lanenet_sad.inference.predictor import Predictor
 from lanenet_sad.inference.sources import ImagesSource, Source, open_source
 from lanenet_sad.lanes.driving import DrivingEvent
@@ -127,9 +127,11 @@ class LanePipeline:
         self.closing_events = ()
         if self.follower is not None:
             self.follower.reset()
-        prepared = ahead(self._prepared(), depth=self.depth, name="decode")
+        prepared = ahead(self._prepared(), depth=self.depth, name="decode", niceness=BEHIND_THE_NETWORK)
         seen = ahead(self._seen(prepared), depth=self.depth, name="network")
-        with closing(ahead(self._decoded(seen), depth=self.depth * self.batch_size, name="lanes")) as decoded:
+        with closing(
+            ahead(self._decoded(seen), depth=self.depth * self.batch_size, name="lanes", niceness=BEHIND_THE_NETWORK)
+        ) as decoded:
             yield from decoded
         if self.follower is not None:
             self.closing_events = self.follower.finish()

@@ -15,7 +15,7 @@ from lanenet_sad.inference.interesting_frames import InterestingFrames
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.metrics_csv import MetricsCsv
 from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, name_below_out
-from lanenet_sad.inference.overlap import Behind, StageClock
+from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, Behind, StageClock
 from lanenet_sad.inference.run_summary import SourceSummary, SummaryBuilder
 from lanenet_sad.inference.sinks import VideoSink, write_image
 from lanenet_sad.inference.sources import ImagesSource, Source
@@ -105,7 +105,7 @@ class Recorder:
             self._lines = stack.enter_context(LanesJsonl(self.lanes_path))
             self._table = stack.enter_context(MetricsCsv(self.beside("metrics.csv"))) if self.is_drive else None
             self._videos = stack.enter_context(ExitStack())  # closed after the last picture was handed to it
-            self._encode = stack.enter_context(Behind(self._store, depth=4, name="encode"))
+            self._encode = stack.enter_context(Behind(self._store, depth=4, name="encode", niceness=BEHIND_THE_NETWORK))
             self._clean_up = stack.pop_all()
         for line in self._known:
             self._lines.copy(line)

@@ -1,3 +1,5 @@
+import os
+import sys
 import threading
 import time
 
@@ -128,3 +130,16 @@ def test_the_clock_counts_work_and_not_waiting(monkeypatch):
     for _ in clock.each("read", slow()):
         now[0] += 50.0
     assert clock.seconds == {"read": 6.0}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has a niceness for each thread")
+def test_threads_that_can_wait_give_way():
+    def niceness(_=None) -> int:
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    here, seen = niceness(), []
+    assert list(ahead((niceness() for _ in range(1)), niceness=here + 3)) == [here + 3]
+    with Behind(lambda _: seen.append(niceness()), niceness=here + 3) as hand_over:
+        hand_over(None)
+    assert seen == [here + 3]
+    assert niceness() == here
