@@ -63,7 +63,7 @@ def ahead(
     the item it is at, and closes `items`.
 
     Args:
-        items: drawn in the thread, from the first `next` on.
+        items: drawn in the thread, from now on; what comes back has to be iterated, or the thread waits for ever.
         depth: of the queue, at least 1.
         name: of the thread.
         niceness: by how much the thread gives way to others, 0 to 19; only Linux knows this of threads.
@@ -71,7 +71,13 @@ def ahead(
     found: queue.Queue[_Parcel[Item]] = queue.Queue(depth)
     unwanted = threading.Event()
     thread = threading.Thread(target=_draw, args=(items, found, unwanted, niceness), name=name, daemon=True)
-    thread.start()
+    thread.start()  # by the caller and not by who asks first, from whom it would have its niceness
+    return _hand_out(found, unwanted, thread)
+
+
+def _hand_out(
+    found: queue.Queue[_Parcel[Item]], unwanted: threading.Event, thread: threading.Thread
+) -> Generator[Item, None, None]:
     try:
         while True:
             parcel = found.get()

@@ -127,6 +127,7 @@ class LanePipeline:
         self.closing_events = ()
         if self.follower is not None:
             self.follower.reset()
+        self._start_process()
         prepared = ahead(self._prepared(), depth=self.depth, name="decode", niceness=BEHIND_THE_NETWORK)
         seen = ahead(self._seen(prepared), depth=self.depth, name="network")
         with closing(
@@ -146,7 +147,6 @@ class LanePipeline:
 
     def _seen(self, batches: Generator[_Batch, None, None]) -> Iterator[_Batch]:
         """The second thread: the network, here or in a process of its own."""
-        self._start_process()
         # The process has the next batch before it is done with this one; but a live picture waits for no other.
         most_waiting = 1 if self.source.kind in ("camera", "stream") else 2
         waiting: deque[_Batch] = deque()

@@ -152,7 +152,10 @@ class Recorder:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._clean_up.__exit__(error_type, error, traceback)
+        try:
+            self._clean_up.__exit__(error_type, error, traceback)
+        finally:
+            self.faults += self._video.faults if self._video is not None else ()
         written = [self.lanes_path] if self._lines.num_lines else []
         if self._table is not None and self._table.num_rows:
             written.append(self._table.path)
