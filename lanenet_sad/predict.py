@@ -214,16 +214,24 @@ class _Run:
         finished_all = False
         try:
             with pipeline, recorder:
-                self._record(pipeline, recorder)
-                finished_all = True
+                finished_all = self._record(pipeline, recorder)
         finally:
             summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
             self._count(recorder, summary)
             if is_drive and summary.frames:
-                RunSummary((summary,), weights=str(self.settings["weights"]), settings=settings).write(summary_path)
-                self.paths.append(summary_path)
+                self._write_summary(summary, settings, summary_path)
 
-    def _record(self, pipeline: LanePipeline, recorder: Recorder) -> None:
+    def _write_summary(self, summary: SourceSummary, settings: dict[str, object], path: Path) -> None:
+        try:
+            RunSummary((summary,), weights=str(self.settings["weights"]), settings=settings).write(path)
+            self.paths.append(path)
+        except OSError as error:
+            if summary.finished:
+                raise
+            self.faults.append(str(error))  # a full disk, and what ended the run says more
+
+    def _record(self, pipeline: LanePipeline, recorder: Recorder) -> bool:
+        """Whether the source came to its end, and nobody closed the window before."""
         source = pipeline.source
         unit = "frames" if recorder.is_drive else "images"
         with closing(iter(pipeline)) as found:
@@ -233,7 +241,8 @@ class _Run:
             for frame, prediction in frames:
                 drawn = recorder.write(frame, prediction)
                 if self.window is not None and not self.window.show(drawn):
-                    break
+                    return False
+        return True
 
     def _annotators(self, follower: LaneFollower | None) -> tuple[Annotator, ...]:
         num_lanes = self.style.num_lanes

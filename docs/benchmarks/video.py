@@ -13,7 +13,8 @@ drive.
 
 `jitter`: rendered drives, whose truth is known. Jitter is the root mean square of how much the error of a line changes
 from one frame to the next, at rows of the picture, in pixels of a picture 1,640 wide, so that what moves on the road
-does not count. Per-frame decoding and followed lanes come from the same network outputs. F1 is CULane's.
+does not count. Per-frame decoding and followed lanes come from the same network outputs. F1 is CULane's, of pictures
+scaled to its size. Drives without true lanes count for F1 alone.
 
 `memory`: resident memory of a process while it works through a long video, made of a rendered drive that is repeated.
 
@@ -33,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +57,7 @@ from lanenet_sad.metrics.stability import StabilityMetric
 from lanenet_sad.postprocess.follower import LaneFollower
 from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
 
+THRESHOLDS = (0.5, 0.75)
 PAGE = os.sysconf("SC_PAGE_SIZE") if hasattr(os, "sysconf") else 4096
 
 
@@ -189,21 +192,24 @@ def compare_on(predictor: Predictor, drive: RenderedDrive) -> dict[str, Any]:
     """One drive's figures: jitter in pixels, id switches and F1 of both kinds of lanes."""
     follower = LaneFollower.standard(num_lanes=predictor.network.num_lanes)
     stability = {"per_frame": StabilityMetric(), "followed": StabilityMetric()}
-    scores = {kind: CULaneMetric(canvas_size=(590, 1640)) for kind in stability}
+    scores = {kind: CULaneMetric(iou_thresholds=THRESHOLDS) for kind in stability}
     for number, (image, _) in enumerate(drive):
         truth = drive.truth(number)
         frame = Frame(image, "drive", number, number / drive.fps)
         (raw,) = predictor([image])
         for kind, prediction in (("per_frame", raw), ("followed", follower(frame, raw))):
             label = LanePrediction(truth.lanes, frame.size)
-            stability[kind].update(prediction, label, frame.time)
+            stability[kind].update(prediction, truth.lanes, frame.time)
             scale = (1640 / frame.size[1], 590 / frame.size[0])
             scores[kind].update(scaled(prediction, scale), scaled(label, scale))
     result: dict[str, Any] = {}
     for kind, metric in stability.items():
-        figures, score = metric.compute(), scores[kind].compute()
-        result[kind] = {"jitter": figures.jitter, "id_switches": figures.id_switches, "f1": score.f1}
-    result["ratio"] = result["per_frame"]["jitter"] / result["followed"]["jitter"]
+        figures, totals = metric.compute(), scores[kind].compute().totals
+        counts = {
+            str(threshold): [totals[threshold].tp, totals[threshold].fp, totals[threshold].fn]
+            for threshold in THRESHOLDS
+        }
+        result[kind] = {**asdict(figures), "counts": counts}
     return result
 
 
@@ -213,23 +219,36 @@ def scaled(prediction: LanePrediction, scale: tuple[float, float]) -> LanePredic
 
 
 def jitter_table(numbers: dict[str, Any]) -> str:
-    """Mean over the drives of each kind as Markdown."""
+    """All drives of a difficulty together, as Markdown."""
     lines = [
-        "| rendered drives | jitter per frame, px | followed, px | ratio | F1 per frame | F1 followed | id switches |",
-        "| --- | --: | --: | --: | --: | --: | --: |",
+        "| rendered drives | lanes | jitter, px | error, px | F1 at 0.5 | F1 at 0.75 | id switches |",
+        "| --- | --- | --: | --: | --: | --: | --: |",
     ]
     for difficulty in dict.fromkeys(each["difficulty"] for each in numbers["drives"]):
         chosen = [each for each in numbers["drives"] if each["difficulty"] == difficulty]
-
-        def mean(kind: str, key: str, drives: Sequence[dict[str, Any]] = chosen) -> float:
-            return statistics.fmean(each[kind][key] for each in drives)
-
-        jitters = [mean(kind, "jitter") for kind in ("per_frame", "followed")]
-        scores = [100 * mean(kind, "f1") for kind in ("per_frame", "followed")]
-        switches = sum(each["followed"]["id_switches"] for each in chosen)
-        cells = [f"{len(chosen)} {difficulty}", *(f"{value:.2f}" for value in (*jitters, jitters[0] / jitters[1]))]
-        lines.append("| " + " | ".join([*cells, *(f"{value:.1f}" for value in scores), str(switches)]) + " |")
+        jitters = {}
+        for kind, name in (("per_frame", "per frame"), ("followed", "followed")):
+            each_drive = [each[kind] for each in chosen if each[kind]["jitter"] is not None]
+            jitters[kind] = pooled(each_drive, "jitter")
+            scores = [f1(chosen, kind, threshold) for threshold in THRESHOLDS]
+            switches = sum(each["id_switches"] or 0 for each in each_drive) if kind == "followed" else "-"
+            ratio = f" ({jitters['per_frame'] / jitters[kind]:.2f} times less)" if kind == "followed" else ""
+            cells = [f"{len(each_drive)} of {len(chosen)} {difficulty}", name, f"{jitters[kind]:.2f}{ratio}"]
+            cells += [f"{pooled(each_drive, 'error'):.2f}", *(f"{100 * score:.1f}" for score in scores), str(switches)]
+            lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
+
+
+def pooled(drives: Sequence[dict[str, Any]], key: str) -> float:
+    """The root mean square over all rows and frames of several drives."""
+    weights = np.array([each["num_changes"] for each in drives], dtype=np.float64)
+    return float(np.sqrt(np.average(np.square([each[key] for each in drives]), weights=weights)))
+
+
+def f1(drives: Sequence[dict[str, Any]], kind: str, threshold: float) -> float:
+    """CULane's F1 of summed counts."""
+    tp, fp, fn = np.sum([each[kind]["counts"][str(threshold)] for each in drives], axis=0)
+    return float(2 * tp / (2 * tp + fp + fn))
 
 
 def memory(predictor: Predictor, options: argparse.Namespace) -> dict[str, Any]:

@@ -181,8 +181,11 @@ class Recorder:
 
     def _write_strip(self) -> None:
         path = self.beside("strip.jpg")
-        if self._strip.write(path):
-            self.paths.append(path)
+        try:
+            if self._strip.write(path):
+                self.paths.append(path)
+        except OSError as error:  # a full disk: what ended the run says more
+            self.faults.append(str(error))
 
     def _write_files_of_format(self) -> None:
         file_format, kept = self.style.file_format, self._kept
