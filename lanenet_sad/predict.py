@@ -249,7 +249,8 @@ class _Run:
         annotators: list[Annotator] = [EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes)]
         if follower is not None and follower.meter is not None and self.birds_eye:
             meter = follower.meter
-            annotators += [BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes), MeasuresAnnotator()]
+            annotators.append(BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes))
+            annotators.append(MeasuresAnnotator(num_lanes=num_lanes))
         if follower is not None and self.ldw:
             annotators.append(DepartureAnnotator(num_lanes=num_lanes))
         return tuple(annotators)

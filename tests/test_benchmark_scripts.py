@@ -113,3 +113,27 @@ def test_the_weights_of_line_types_can_be_found_again(tmp_path, monkeypatch):
     found: dict = {}
     exec(text, found)
     np.testing.assert_allclose(found["STYLE_WEIGHTS"], weights, atol=6e-4)
+
+
+def test_video_is_timed_and_lanes_are_compared(tmp_path, capsys):
+    script = load("video")
+    small = ["--size", "120", "320", "--out", str(tmp_path / "numbers.json")]
+    script.main(["jitter", "--drives", "1", "--frames", "3", "--difficulty", "easy", *small])
+    rows = capsys.readouterr().out.splitlines()
+    assert [row.split("|")[2].strip() for row in rows] == ["lanes", "---", "per frame", "followed"]
+    script.main(["memory", "--frames", "8", *small])
+    assert len(json.loads((tmp_path / "numbers.json").read_text())["readings"]) == 8
+    capsys.readouterr()
+
+
+@pytest.mark.slow
+def test_video_is_timed_beside_the_network(tmp_path, capsys):
+    script = load("video")
+    script.main(["throughput", "--frames", "20", "--rounds", "1", "--size", "120", "320"])
+    assert capsys.readouterr().out.splitlines()[2].startswith("| rendered |")
+
+
+def test_measures_are_compared_with_the_truth(capsys):
+    script = load("geometry")
+    script.main(["--drives", "1", "--seconds", "0.5", "--no-network", "--size", "120", "320"])
+    assert len(capsys.readouterr().out.splitlines()) == 2 + 2 * 3

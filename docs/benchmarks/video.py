@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import math
 import os
 import platform
 import statistics
@@ -242,13 +243,15 @@ def jitter_table(numbers: dict[str, Any]) -> str:
 def pooled(drives: Sequence[dict[str, Any]], key: str) -> float:
     """The root mean square over all rows and frames of several drives."""
     weights = np.array([each["num_changes"] for each in drives], dtype=np.float64)
+    if not weights.sum():
+        return math.nan
     return float(np.sqrt(np.average(np.square([each[key] for each in drives]), weights=weights)))
 
 
 def f1(drives: Sequence[dict[str, Any]], kind: str, threshold: float) -> float:
     """CULane's F1 of summed counts."""
     tp, fp, fn = np.sum([each[kind]["counts"][str(threshold)] for each in drives], axis=0)
-    return float(2 * tp / (2 * tp + fp + fn))
+    return float(2 * tp / (2 * tp + fp + fn)) if tp + fp + fn else math.nan
 
 
 def memory(predictor: Predictor, options: argparse.Namespace) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lanenet_sad.lanes.driving import RoadMeasures
 from lanenet_sad.lanes.lane import Image, LanePrediction
 from lanenet_sad.lanes.perspective import CameraCalibration
+from lanenet_sad.lanes.slots import ego_slots
 from lanenet_sad.lanes.vanishing_point import LANE_WIDTH
 from lanenet_sad.visualization.annotators import Annotator
 from lanenet_sad.visualization.palette import slot_color
@@ -131,15 +132,21 @@ class BirdsEyeAnnotator(Annotator):
 
 @final
 class MeasuresAnnotator(Annotator):
-    """Writes the measures of road and vehicle into the upper left corner; nothing without any."""
+    """Writes the measures of road and vehicle, and the types of the own lane's lines, into the upper left corner."""
 
-    def __init__(self, *, lane_width: float = LANE_WIDTH) -> None:
-        """Fix the style; `lane_width` is that which metres assume where they come from no calibration."""
-        self.lane_width = lane_width
+    def __init__(self, *, lane_width: float = LANE_WIDTH, num_lanes: int = 4) -> None:
+        """Fix the style.
+
+        Args:
+            lane_width: metres that are assumed where they come from no calibration.
+            num_lanes: L of the network, which says which slots are the lines of the own lane.
+        """
+        self.lane_width, self.num_lanes = lane_width, num_lanes
 
     def draw(self, image: Image, prediction: LanePrediction) -> None:
-        """Write the measures, in place."""
+        """Write the measures, in place; nothing without any."""
         lines = [] if prediction.road is None else describe_road(prediction.road, lane_width=self.lane_width)
+        lines += describe_line_types(prediction, num_lanes=self.num_lanes)
         if not lines:
             return
         size = max(0.35, image.shape[1] / 1900)
@@ -152,6 +159,16 @@ class MeasuresAnnotator(Annotator):
             strip[:] = cv2.convertScaleAbs(strip, alpha=0.35)
         for number, line in enumerate(lines, 1):
             cv2.putText(image, line, (margin + step // 2, margin + step * number), _FONT, size, _WHITE, 1, cv2.LINE_AA)
+
+
+def describe_line_types(prediction: LanePrediction, *, num_lanes: int = 4) -> list[str]:
+    """The types of the own lane's lines in words, `left solid yellow | right dashed white`; empty if none is known."""
+    types = {lane.slot: lane.line_type for lane in prediction.lanes if lane.line_type is not None}
+    slots = zip(("left", "right"), ego_slots(num_lanes), strict=True)
+    parts = [
+        f"{side} {types[slot].style.replace('_', ' ')} {types[slot].colour}" for side, slot in slots if slot in types
+    ]
+    return [" | ".join(parts)] if parts else []
 
 
 def describe_road(road: RoadMeasures, *, lane_width: float = LANE_WIDTH) -> list[str]:

@@ -5,8 +5,8 @@ import pytest
 from road_factories import SIZE, make_camera, make_road_prediction
 
 from lanenet_sad.lanes.driving import RoadMeasures
-from lanenet_sad.lanes.lane import Image, LanePrediction
-from lanenet_sad.visualization.birds_eye import BirdsEyeAnnotator, MeasuresAnnotator, describe_road
+from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, LaneType
+from lanenet_sad.visualization.birds_eye import BirdsEyeAnnotator, MeasuresAnnotator, describe_line_types, describe_road
 from lanenet_sad.visualization.palette import slot_color
 
 
@@ -121,3 +121,11 @@ def test_measures_are_written_into_the_upper_left_corner():
     assert (drawn[rows, columns] > 200).any()  # letters on
     assert (drawn[rows, columns] < 90).any()  # a dark strip
     assert np.array_equal(MeasuresAnnotator().annotate(image, LanePrediction((), SIZE)), image)
+
+
+def test_line_types_of_the_own_lane_in_words():
+    lanes = (Lane(np.zeros((2, 2)), 1), Lane(np.zeros((2, 2)), 2, line_type=LaneType("solid_dashed", "yellow")))
+    both = (*lanes, Lane(np.zeros((2, 2)), 3, line_type=LaneType("dashed", "white")))
+    assert describe_line_types(LanePrediction(lanes, SIZE)) == ["left solid dashed yellow"]
+    assert describe_line_types(LanePrediction(both, SIZE)) == ["left solid dashed yellow | right dashed white"]
+    assert describe_line_types(LanePrediction(lanes[:1], SIZE)) == []
