@@ -20,7 +20,7 @@ from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.ranks import Rank
 from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle, planned_outputs
-from lanenet_sad.inference.resume import finished_pictures, finished_source, identity_of
+from lanenet_sad.inference.resume import finished_pictures, finished_source, identity_of, identity_of_file
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
@@ -119,20 +119,20 @@ def predict(
         device = f"cuda:{rank.local_index % torch.cuda.device_count()}"
     camera = None if calibration is None else read_calibration(calibration)
     predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top, exit=exit)
-    _leave_cores_to_the_others(predictor.device)
+    num_cores = _leave_cores_to_the_others(predictor.device)
     selection = FrameSelection(every=every, start=start, duration=duration, max_height=max_height)
     sources = open_sources(source, sequence=sequence, leave_out=out, selection=selection)
     refuse_inputs(planned_outputs(sources, out), sources)
     if format in ("labelme", "cvat"):
         refuse_label_files(sources, out, format)
     settings: dict[str, object] = {
-        "weights": weights.name if weights else "shipped",
+        "weights": identity_of_file(weights) if weights else "shipped",
         "threshold": threshold,
         "crop_top": crop_top,
         "exit": exit,
         "sequence": sequence,
         "tracking": tracking,
-        "calibration": calibration,
+        "calibration": identity_of_file(calibration) if calibration else None,
         "ldw": ldw,
         "birds_eye": birds_eye,
         "format": format,
@@ -144,10 +144,11 @@ def predict(
     run = _Run(
         predictor, RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix), camera, settings,
         tracking=tracking, batch_size=batch_size, ldw=ldw, birds_eye=birds_eye, resume=resume, progress=progress,
+        weights_name=weights.name if weights else "shipped",
     )  # fmt: skip
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
-        if predictor.device.type == "cpu" and (os.cpu_count() or 1) > 1:
+        if predictor.device.type == "cpu" and num_cores > 1 and rank.is_alone:
             run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
         try:
             for each in _share(sources, rank, format):
@@ -171,6 +172,7 @@ class _Run:
     birds_eye: bool
     resume: bool
     progress: bool
+    weights_name: str
     window: Window | None = None
     process: NetworkProcess | None = None
 
@@ -223,7 +225,7 @@ class _Run:
 
     def _write_summary(self, summary: SourceSummary, settings: dict[str, object], path: Path) -> None:
         try:
-            RunSummary((summary,), weights=str(self.settings["weights"]), settings=settings).write(path)
+            RunSummary((summary,), weights=self.weights_name, settings=settings).write(path)
             self.paths.append(path)
         except OSError as error:
             if summary.finished:
@@ -295,9 +297,14 @@ def _bytes(file: str) -> float:
     return float(Path(file).stat().st_size) if Path(file).is_file() else 0.0
 
 
-def _leave_cores_to_the_others(device: torch.device) -> None:
-    """Reading, drawing and encoding run beside the network; on a CPU that computes on all cores they would wait."""
-    cores = os.cpu_count() or 1
+def _leave_cores_to_the_others(device: torch.device) -> int:
+    """Reading, drawing and encoding run beside the network; on a CPU that computes on all cores they would wait.
+
+    Returns:
+        How many cores there are for this process.
+    """
+    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     if "OMP_NUM_THREADS" not in os.environ and device.type == "cpu":
-        torch.set_num_threads(max(1, cores // 2))
+        torch.set_num_threads(max(1, num_cores // 2))
     cv2.setNumThreads(1)  # each stage has its thread already
+    return num_cores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +72,7 @@ class LanePipeline:
         batch_size: int = 1,
         depth: int = 4,
         row_anchors: RowAnchors | None = None,
-        process: NetworkProcess | None = None,
+        process: NetworkProcess | Literal["auto"] | None = "auto",
     ) -> None:
         """Prepare; nothing is read before the first frame is asked for.
 
@@ -84,9 +85,10 @@ class LanePipeline:
             batch_size: frames that the network takes at a time; more delay, and on a GPU more speed.
             depth: batches that each stage may be ahead of the next one.
             row_anchors: image rows at which the lanes of a frame are sampled, for benchmarks; default: the decoder's.
-            process: runs the network of `predictor` beside this process, which is faster on a CPU; it is started for
-                sources that are long or have no end, and is the caller's to close. Default: on a CPU one that belongs
-                to the pipeline, and ends with its `with` block.
+            process: runs the network of `predictor` beside this process, which is faster on a CPU of several cores; it
+                is started for sources that are long or have no end, and is the caller's to close. auto: one that
+                belongs to the pipeline and ends with its `with` block; without a `with` block there is none. None: the
+                network runs here.
 
         Raises:
             ValueError: `batch_size` or `depth` is below 1, or the source cannot be read.
@@ -103,12 +105,13 @@ class LanePipeline:
             self.follower = follower or LaneFollower.standard(num_lanes=self.predictor.network.num_lanes)
         self.batch_size, self.depth, self.row_anchors = batch_size, depth, row_anchors
         self._own_process: NetworkProcess | None = None
-        self.process = process
+        self._wants_process = process == "auto" and self.predictor.device.type == "cpu" and (os.cpu_count() or 1) > 1
+        self.process = None if process == "auto" else process
         self.clock = StageClock()
         self.closing_events: tuple[DrivingEvent, ...] = ()
 
     def __enter__(self) -> Self:
-        if self.process is None and self.predictor.device.type == "cpu":
+        if self._wants_process:
             self.process = self._own_process = NetworkProcess(self.predictor, batch_size=self.batch_size)
         self.source.__enter__()
         return self

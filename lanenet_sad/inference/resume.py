@@ -28,11 +28,16 @@ class Done:
 
 
 def identity_of(source: Source) -> dict[str, object]:
-    """What tells whether a source's file is still the same: its name, size and time of change."""
-    if len(source.files) != 1 or not (file := Path(source.files[0])).is_file():
-        return {"name": source.name}
+    """What tells whether a source is still the same: its name, and its file's size and time of change."""
+    return {"name": source.name, **(identity_of_file(Path(source.files[0])) if len(source.files) == 1 else {})}
+
+
+def identity_of_file(file: Path) -> dict[str, object]:
+    """A file's name, size and time of change; nothing where there is no file."""
+    if not file.is_file():
+        return {}
     status = file.stat()
-    return {"name": source.name, "file": str(file.absolute()), "bytes": status.st_size, "changed": status.st_mtime_ns}
+    return {"file": file.name, "bytes": status.st_size, "changed": status.st_mtime_ns}
 
 
 def finished_source(summary_path: Path, settings: Mapping[str, object]) -> Done | None:
