@@ -12,7 +12,6 @@ from __future__ import annotations
 import mmap
 import os
 import pickle
-import signal
 import struct
 import subprocess
 import sys
@@ -95,6 +94,7 @@ class NetworkProcess:
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONPATH": folders, "OMP_WAIT_POLICY": "PASSIVE"},
+                start_new_session=True,  # Ctrl-C in a terminal is for its owner alone
             )
         except OSError:
             self._file.unlink(missing_ok=True)
@@ -245,8 +245,6 @@ def _read_number(pipe: IO[bytes]) -> int | None:
 
 def _serve() -> None:
     """What the process does."""
-    # Ctrl-C reaches all processes of a terminal; this one ends when its work does.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not answer
     work: _Work = pickle.load(requests)
