@@ -71,12 +71,17 @@ def send_live(request: BaseHTTPRequestHandler, content: bytes, *, seconds: float
     request.send_response(200)
     request.send_header("Content-Type", mime)
     request.end_headers()
+    send_pieces(request, content, seconds=seconds)
+    request.close_connection = True
+
+
+def send_pieces(request: BaseHTTPRequestHandler, content: bytes, *, seconds: float) -> None:
+    """Send more of a stream, spread over some seconds."""
     num_pieces = max(1, round(seconds * 50))
     size = -(-len(content) // num_pieces)
     for start in range(0, len(content), size):
         request.wfile.write(content[start : start + size])
         time.sleep(seconds / num_pieces)
-    request.close_connection = True
 
 
 def send_file(request: BaseHTTPRequestHandler, content: bytes, *, upto: int | None = None) -> None:

@@ -30,6 +30,8 @@ from lanenet_sad.inference.video_files import (
 _WITHOUT_TIMES = frozenset({"mpjpeg", "mjpeg", "h264", "hevc", "m4v", "jpeg_pipe", "image2pipe"})
 _PLAYLISTS = frozenset({"hls", "dash"})
 _WITH_TRUE_LENGTH = _PLAYLISTS | {"rtsp"}
+# Microseconds of the stream that are looked at before it opens. FFmpeg's own 5 s are 5 s of waiting, then old pictures.
+_ANALYSIS = "1000000"
 _RTSP_OPTIONS = {"rtsp_flags": "prefer_tcp"}  # over UDP, pictures tear
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 4.0  # seconds between two attempts to come back
 _USUAL_RATES = (0.1, 1000.0)  # frames per second; what lies outside is a clock's rate and no camera's
@@ -196,7 +198,7 @@ class StreamReader:
         timeout = self.settings.open_timeout
         if self.header is not None:
             timeout = min(timeout, max(0.1, self.settings.patience - (time.monotonic() - self._alive)))
-        options = {"protocol_whitelist": self._protocols}
+        options = {"protocol_whitelist": self._protocols, "analyzeduration": _ANALYSIS}
         if self._url.lower().startswith("rtsp"):
             options |= _RTSP_OPTIONS
         container = av.open(self._url, options=options, timeout=(timeout, self.settings.read_timeout))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from factories import GREEN, RED, has_color, write_video
-from stream_servers import free_port, make_clip, send_file, send_live, serve, silent_server
+from stream_servers import free_port, make_clip, send_file, send_live, send_pieces, serve, silent_server
 
 from lanenet_sad.inference import stream_connection
 from lanenet_sad.inference.live import BackgroundReader
@@ -34,12 +34,17 @@ def read(source: StreamSource, *, pause: float = 0.0) -> list[Frame]:
 
 
 def test_live_stream_that_drops_and_comes_back() -> None:
-    clip, count = make_clip("mpegts"), itertools.count()
+    clip, count, is_read = make_clip("mpegts", 60), itertools.count(), threading.Event()
+    parts = clip[: len(clip) * 2 // 3], clip[len(clip) * 2 // 3 :]
 
     def answer(request: BaseHTTPRequestHandler) -> None:
         number = next(count)
-        if number < 2:
-            send_live(request, clip if number else clip[: len(clip) // 2], seconds=0.5)
+        if number == 0:
+            send_live(request, parts[0], seconds=0.1)
+            is_read.wait(20)  # what came before is left out
+            send_pieces(request, parts[1], seconds=0.8)
+        elif number == 1:
+            send_live(request, parts[0], seconds=0.5)
         else:
             request.send_error(503)
 
@@ -47,16 +52,18 @@ def test_live_stream_that_drops_and_comes_back() -> None:
         source = StreamSource(f"http://me:secret@{host}/cam/1.ts?token=abc", settings=QUICK)
         assert (source.kind, source.num_frames, source.size, source.fps) == ("stream", None, (48, 80), 25)
         started = time.monotonic()
+        time.sleep(0.2)
+        is_read.set()
         frames = read(source)
         seconds = time.monotonic() - started
-    assert 10 <= len(frames) <= 60
+    assert 10 <= len(frames) <= 100
     assert has_color(frames[-1].image, 0.25, 0.25, GREEN)
     assert has_color(frames[-1].image, 0.75, 0.75, RED)
     assert frames[0].time == pytest.approx(frames[0].index / 25, abs=0.01)
     assert all(np.diff([frame.index for frame in frames]) >= 1)
     times = [frame.time for frame in frames]
     assert all(np.diff(times) > 0)
-    assert times[-1] == pytest.approx(2.2, abs=0.8)  # half a clip and a pause of 0.25 s, and a clip of 1.6 s
+    assert times[-1] == pytest.approx(3.1, abs=0.9)  # 0.8 s, a break of 0.5 s, and a part of 1.6 s
     assert max(np.diff(times)) >= 0.25  # the break has its length
     address = f"http://{host}/cam/1.ts?token=***"
     assert source.faults[0].startswith(f"{address}: broke off after ")
