@@ -1,0 +1,181 @@
+"""What an earlier run has done: a finished drive, drawn pictures, and when they are not the same any more."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from factories import make_picture, write_picture
+
+from lanenet_sad.inference.resume import (
+    Done,
+    finished_pictures,
+    finished_source,
+    identity_of,
+    identity_of_file,
+    what_is_left,
+)
+from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
+from lanenet_sad.inference.sources import ImagesSource, StreamSource, UnreadableSource
+
+SETTINGS = {"weights": "shipped", "exit": None, "input": {"name": "drive", "bytes": 7}}
+
+
+def write_summary(path: Path, *, finished: bool = True, settings=SETTINGS) -> None:
+    source = SourceSummary("drive", 9, 9, 8, 30, 0.9, 4, faults=("frame 3 is damaged",), finished=finished)
+    RunSummary((source,), settings=settings).write(path)
+
+
+def make_pictures(folder: Path, count: int = 3, *, sequence: bool = False) -> ImagesSource:
+    for number in range(count):
+        write_picture(folder / f"{number}.png", make_picture((8, 12), seed=number))
+    return ImagesSource([str(folder / f"{number}.png") for number in range(count)], sequence=sequence)
+
+
+def write_results(source: ImagesSource, out: Path, *, name: str = "lanes.jsonl") -> list[str]:
+    lines = [json.dumps({"source": file, "lanes": [{"slot": 2}]}) for file in source.files]
+    for file in source.files:
+        write_picture(out / Path(file).name, make_picture((8, 12)))
+    (out / name).write_text("".join(f"{line}\n" for line in lines))
+    return lines
+
+
+def test_a_finished_drive_is_told_with_its_counts_and_faults(tmp_path):
+    write_summary(tmp_path / "drive.summary.json")
+    assert finished_source(tmp_path / "drive.summary.json", SETTINGS) == Done(9, 30, ("frame 3 is damaged",))
+
+
+def test_settings_are_compared_as_they_are_written(tmp_path):
+    settings = {**SETTINGS, "calibration": Path("camera.yaml"), "size": (3, 4), "input": {"file": "a\udcff.mp4"}}
+    write_summary(tmp_path / "drive.summary.json", settings=settings)
+    assert finished_source(tmp_path / "drive.summary.json", settings) is not None
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {**SETTINGS, "exit": 2},
+        {**SETTINGS, "weights": {"file": "other.safetensors"}},
+        {**SETTINGS, "input": {"name": "drive", "bytes": 8}},
+        {**SETTINGS, "new": 1},
+    ],
+    ids=["setting", "weights", "input", "version"],
+)
+def test_what_was_done_otherwise_is_not_done(tmp_path, settings):
+    write_summary(tmp_path / "drive.summary.json")
+    assert finished_source(tmp_path / "drive.summary.json", settings) is None
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{", '{"sources": []}', '{"sources": [3], "settings": {}}', "\xff"])
+def test_what_is_no_summary_says_nothing(tmp_path, content):
+    path = tmp_path / "drive.summary.json"
+    path.write_bytes(content.encode("latin-1"))
+    assert finished_source(path, SETTINGS) is None
+
+
+def test_an_interrupted_or_missing_drive_is_not_done(tmp_path):
+    assert finished_source(tmp_path / "drive.summary.json", SETTINGS) is None
+    write_summary(tmp_path / "drive.summary.json", finished=False)
+    assert finished_source(tmp_path / "drive.summary.json", SETTINGS) is None
+
+
+def test_a_file_is_known_by_name_size_and_time(tmp_path):
+    file = tmp_path / "weights.safetensors"
+    file.write_bytes(b"one")
+    before = identity_of_file(file)
+    assert identity_of_file(file) == before
+    assert before["bytes"] == 3
+    file.write_bytes(b"four")
+    assert identity_of_file(file) != before
+    assert identity_of_file(tmp_path / "nothing") == {}
+
+
+@pytest.mark.parametrize("change", ["one more", "another picture", "another order"])
+def test_a_sequence_is_known_by_all_its_pictures(tmp_path, change):
+    source = make_pictures(tmp_path, sequence=True)
+    before = identity_of(source)
+    assert identity_of(make_source(source.files)) == before
+    files = list(source.files)
+    if change == "one more":
+        write_picture(tmp_path / "3.png", make_picture((8, 12)))
+        files.append(str(tmp_path / "3.png"))
+    elif change == "another picture":
+        write_picture(tmp_path / "1.png", make_picture((9, 12)))
+    else:
+        files.reverse()
+    assert identity_of(make_source(files)) != before
+
+
+def make_source(files) -> ImagesSource:
+    return ImagesSource(list(files), sequence=True)
+
+
+def test_a_stream_is_known_by_its_address_without_secrets():
+    first, second = (
+        identity_of(StreamSource(f"http://me:word@host/drive.ts?part={number}&token=a", lazy=True)) for number in "12"
+    )
+    assert first != second
+    assert first["name"] == second["name"]
+    assert "word" not in str(first)
+    assert identity_of(UnreadableSource("gone", name="drive")) == {"name": "drive"}
+
+
+def test_pictures_are_done_with_a_line_and_a_drawn_copy(tmp_path):
+    source = make_pictures(tmp_path / "in")
+    lines = write_results(source, tmp_path / "out")
+    (tmp_path / "out/1.png").unlink()
+    found = finished_pictures(source, [tmp_path / "out/lanes.jsonl"], tmp_path / "out")
+    assert found == {source.files[0]: lines[0], source.files[2]: lines[2]}
+
+
+def test_a_picture_that_has_changed_since_is_not_done(tmp_path):
+    source = make_pictures(tmp_path / "in")
+    write_results(source, tmp_path / "out")
+    later = (tmp_path / "out/1.png").stat().st_mtime_ns + 10**9
+    os.utime(source.files[1], ns=(later, later))
+    found = finished_pictures(source, [tmp_path / "out/lanes.jsonl"], tmp_path / "out")
+    assert set(found) == {source.files[0], source.files[2]}
+
+
+def test_lines_that_make_no_sense_are_passed_over(tmp_path):
+    source = make_pictures(tmp_path / "in", 2)
+    first, second = write_results(source, tmp_path / "out")
+    damaged = ["", "[1]", "{}", '{"source": {"a": 1}, "lanes": []}', f'{{"source": "{source.files[1]}"}}', second[:-3]]
+    (tmp_path / "out/lanes.jsonl").write_text("\n".join([*damaged, first]))
+    found = finished_pictures(source, [tmp_path / "out/lanes.jsonl"], tmp_path / "out")
+    assert found == {source.files[0]: first}
+
+
+def test_names_with_strange_line_ends_are_found(tmp_path):
+    file = tmp_path / "in/a\u2028b\x85c.png"
+    write_picture(tmp_path / "in/plain.png", make_picture((8, 12)))
+    (tmp_path / "in/plain.png").rename(file)
+    line = json.dumps({"source": str(file), "lanes": []}, ensure_ascii=False)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out/lanes.jsonl").write_text(f"{line}\n", encoding="utf-8")
+    (tmp_path / "out" / file.name).write_bytes(file.read_bytes())
+    source = ImagesSource([str(file)])
+    assert finished_pictures(source, [tmp_path / "out/lanes.jsonl"], tmp_path / "out") == {str(file): line}
+
+
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_what_is_left_of_pictures(tmp_path, in_one_file):
+    source = make_pictures(tmp_path / "in")
+    lines = write_results(source, tmp_path / "out", name="lanes.rank1.jsonl")  # of any rank
+    (tmp_path / "out/2.png").unlink()
+    left = what_is_left(source, SETTINGS, out=tmp_path / "out", summary_path=tmp_path / "none", in_one_file=in_one_file)
+    if in_one_file:
+        assert (left.source, left.known, left.done) == (source, (), Done(0, 0, ()))
+    else:
+        assert left.source is not None
+        assert left.source.files == source.files[2:]
+        assert (left.known, left.done) == (tuple(lines[:2]), Done(2, 2, ()))
+
+
+def test_what_is_left_of_a_drive(tmp_path):
+    source, path = make_pictures(tmp_path / "in", sequence=True), tmp_path / "drive.summary.json"
+    assert what_is_left(source, SETTINGS, out=tmp_path, summary_path=path, in_one_file=False).source is source
+    write_summary(path)
+    left = what_is_left(source, SETTINGS, out=tmp_path, summary_path=path, in_one_file=True)
+    assert left.source is None
+    assert left.done.num_frames == 9
