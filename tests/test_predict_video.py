@@ -66,6 +66,7 @@ def frames_of(path: Path) -> int:
         return count
 
 
+SHARED = "/lanenet-sad-"  # in the name of the memory that the network's process has too
 ENDINGS = ("mp4", "lanes.jsonl", "metrics.csv", "strip.jpg", "summary.json")
 
 
@@ -277,12 +278,15 @@ def test_a_signal_in_a_long_video_leaves_nothing_behind(tmp_path, weights, numbe
         time.sleep(0.02)
     children = children_of(process.pid)
     assert children
+    shared = [line.split()[5] for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines() if SHARED in line]
+    assert shared
     while not list((tmp_path / "out").glob("*unfinished*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
     error = process.communicate(timeout=60)[1]
     assert process.returncode == 130, error
     assert not any(Path(f"/proc/{child}/cmdline").exists() for child in children)
+    assert not any(Path(name).exists() for name in shared)
     assert names(tmp_path / "out") <= {f"drive.{ending}" for ending in ENDINGS}
     (told,) = json.loads((tmp_path / "out/drive.summary.json").read_text())["sources"]
     assert told["finished"] is False
