@@ -14,8 +14,10 @@ Flags = NDArray[np.bool_]
 Curve = Literal["polynomial", "spline"]
 
 _SPANS = 6  # of the spline from a lane's nearest to its farthest row
-_PASSES = 2  # of the fits that follow the search, each through the points that the one before agrees with
+_PASSES = 3  # of the fits that follow the search, each through the points that the one before agrees with
+_USUAL = 6  # times the median distance from the curve, beyond which a point is a stray
 _ENOUGH = 0.9  # of the points: where so many agree, no more samples are drawn
+_RIDGE = 1e-9  # penalty that decides where points lie in too few rows to do so
 _STIFFEST = 1e3  # penalty beyond which the equations only lose digits
 
 
@@ -81,10 +83,11 @@ class SmoothCurves:
         middle, half = (rows[0] + rows[-1]) / 2, (rows[0] - rows[-1]) / 2
         at = (rows - middle) / half
         self.powers: Values = np.vander(at, degree + 1, increasing=True)
-        self.basis, self.penalty = self.powers, np.zeros(())
+        self.basis, self.penalty = self.powers, _RIDGE * np.eye(degree + 1)
         if curve == "spline":
             self.basis = _spline()(at.clip(-1, 1))
-            self.penalty = min(stiffness * (height / half) ** 5, _STIFFEST) * _wiggling()
+            penalty = min(stiffness * (height / half) ** 5, _STIFFEST) * _wiggling()
+            self.penalty = penalty + _RIDGE * np.eye(len(penalty))
 
     def fit(self, place: NDArray[np.intp], x: Values, weights: Values, tolerance: float) -> Values:
         """Columns of the smooth curve through points of a lane.
@@ -107,15 +110,18 @@ class SmoothCurves:
         columns: Values = self.basis @ _solved(basis, x, weights / (1 + off * off), self.penalty)
         return columns
 
-    def agreeing(self, place: NDArray[np.intp], x: Values, close: Flags, search: Search) -> Flags:
-        """Which points of a lane lie on one polynomial.
+    def agreeing(self, place: NDArray[np.intp], x: Values, weights: Values, close: Flags, search: Search) -> Flags:
+        """Which points of a lane lie on one curve.
 
-        Random sample consensus (Fischler and Bolles 1981) by scikit-image's `ransac`, which begins with the points
-        that seem right and stops when nine tenths of all agree, or another sample is unlikely to be better.
+        Random sample consensus on a polynomial (Fischler and Bolles 1981) by scikit-image's `ransac`, which begins
+        with the points that seem right and stops when nine tenths of all agree, or another sample is unlikely to be
+        better. As a stray at the end of a lane can bend a polynomial to itself, those that lie unusually far off the
+        smooth curve are left out after that.
 
         Args:
             place: (N,) index of each point's row.
             x: (N,) of the points.
+            weights: (N,) of their squared distances.
             close: (N,) which seem right.
             search: how to search.
 
@@ -138,11 +144,12 @@ class SmoothCurves:
         )
         best: Flags = np.zeros(len(x), dtype=bool) if found is None else found
         for _ in range(_PASSES):
-            model = BasisModel.from_estimate(basis[best], x[best])
-            again = best if model is None else np.abs(model.residuals(basis, x)) < search.tolerance
-            if again.sum() <= best.sum():
+            if best.sum() < least:
                 break
-            best = again
+            columns = self.fit(place[best], x[best], weights[best], search.tolerance)
+            off = np.abs(columns[place] - x)
+            limit = min(search.tolerance, max(search.tolerance / 4, _USUAL * float(np.median(off[best]))))
+            best = off < limit
         return best
 
 

@@ -90,14 +90,14 @@ class LaneRefiner:
             return None
         sampled = _with_gap_rows(rows, prediction.row_anchors, height)
         within = self.tolerance * width
-        degree = min(self.degree, max(1, len(rows) // self.points_per_degree))
+        degree = min(self.degree, max(1, len(np.unique(rows)) // self.points_per_degree))
         curve = self.curve if degree > 1 else "polynomial"
         curves = SmoothCurves(sampled, curve=curve, degree=degree, stiffness=self.stiffness, height=height)
         place, weights = np.searchsorted(-sampled, -rows), np.maximum(sure, 1e-3)
         columns = curves.fit(place, x, weights, within)
         close = np.abs(columns[place] - x) < within
         if not close.all():
-            agree = curves.agreeing(place, x, close, Search(within, self.max_trials, self.seed))
+            agree = curves.agreeing(place, x, weights, close, Search(within, self.max_trials, self.seed))
             x, sure, place, weights = x[agree], sure[agree], place[agree], weights[agree]
             if len(x) < 3 or place[0] == place[-1]:
                 return None

@@ -54,14 +54,15 @@ def test_dashes_noise_and_strays_give_the_true_curve(curve, start, lean, bend, t
     fine = np.arange(589.0, 250.0, -5.0)
     true = cubic(fine, start=start, lean=lean, bend=bend, turn=turn)
     seen = np.arange(len(fine)) % (dash + 2) < dash  # two rows in six to eight are missing
-    rows, x = fine[seen], true[seen] + random.normal(0, 0.7, seen.sum())
+    rows, x = fine[seen], true[seen] + random.normal(0, 0.5, seen.sum())
     strays = random.choice(len(rows), len(rows) // 5, replace=False)
     x[strays] += random.choice([-1, 1], len(strays)) * random.uniform(40, 250, len(strays))
     (lane,) = refine(make_lane(x.clip(0, 1639), rows), curve=curve)
     assert_sound(lane)
     off = np.abs(lane.points[:, 0] - cubic(lane.points[:, 1], start=start, lean=lean, bend=bend, turn=turn))
     good = np.delete(rows, strays)
-    assert off.max() < 1.5
+    assert off[np.isin(lane.points[:, 1], good)].max() < 1.5
+    assert off.max() < 2.5  # also in gaps and below strays
     assert np.isin(good, lane.points[:, 1]).all()
     between = fine[(fine < good[0]) & (fine > good[-1])]
     assert np.isin(between, lane.points[:, 1]).all()  # gaps closed
@@ -114,10 +115,11 @@ def test_the_farther_off_the_less_sure_and_strays_lower_the_lane():
     x[10] += 8
     (near,) = refine(make_lane(x))
     assert near.point_confidences.argmin() == 10
+    assert near.confidence == pytest.approx(0.8 * 0.9, rel=0.02)
+    x = cubic(ROWS)
     x[[5, 12, 20, 21, 30]] += 70
     (strays,) = refine(make_lane(x))
-    assert strays.confidence == pytest.approx(near.confidence * 29 / 34, rel=0.02)
-    assert near.confidence == pytest.approx(0.8 * 0.9, rel=0.02)
+    assert strays.confidence == pytest.approx(0.8 * 0.9 * 29 / 34)
     assert strays.slot == 2
 
 
