@@ -14,7 +14,7 @@ demo: $(VENV)/.installed
 test: lint
 	$(BIN)/python -m pytest
 
-test-all: lint
+test-all: lint $(VENV)/.installed-fleet
 	$(BIN)/python -m pytest -m "not gpu"
 
 lint: $(VENV)/.installed-dev
@@ -38,6 +38,10 @@ $(VENV)/.installed: setup.cfg constraints.txt
 
 $(VENV)/.installed-dev: $(VENV)/.installed
 	$(PIP) install $(PIP_ARGS) --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+$(VENV)/.installed-fleet: $(VENV)/.installed-dev
+	$(PIP) install $(PIP_ARGS) --constraint constraints.txt --editable ".[dev,fleet]"
 	touch $@
 
 clean:

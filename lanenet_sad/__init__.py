@@ -20,9 +20,11 @@ _HOMES = {
     "LaneAnnotator": "lanenet_sad.visualization.annotators",
     "LaneDecoder": "lanenet_sad.postprocess.decode",
     "LaneLoss": "lanenet_sad.losses",
+    "LaneFollower": "lanenet_sad.postprocess.follower",
     "LaneNet": "lanenet_sad.models",
     "LaneNetOutput": "lanenet_sad.models",
     "LaneTargets": "lanenet_sad.models",
+    "LanePipeline": "lanenet_sad.inference.pipeline",
     "LanePrediction": "lanenet_sad.lanes.lane",
     "Predictor": "lanenet_sad.inference.predictor",
     "SelfAttentionDistillation": "lanenet_sad.distillation",
@@ -34,6 +36,7 @@ _HOMES = {
 if TYPE_CHECKING:
     from lanenet_sad.datasets import CULane, TuSimple
     from lanenet_sad.distillation import DistillationMethod, SelfAttentionDistillation
+    from lanenet_sad.inference.pipeline import LanePipeline
     from lanenet_sad.inference.predictor import Predictor
     from lanenet_sad.inference.sources import open_source
     from lanenet_sad.lanes.lane import Frame, Lane, LanePrediction
@@ -41,6 +44,7 @@ if TYPE_CHECKING:
     from lanenet_sad.losses import LaneLoss
     from lanenet_sad.models import EncoderSpec, LaneNet, LaneNetOutput, LaneTargets, enet
     from lanenet_sad.postprocess.decode import LaneDecoder
+    from lanenet_sad.postprocess.follower import LaneFollower
     from lanenet_sad.visualization.annotators import LaneAnnotator
 
 __all__ = [
@@ -52,9 +56,11 @@ __all__ = [
     "Lane",
     "LaneAnnotator",
     "LaneDecoder",
+    "LaneFollower",
     "LaneLoss",
     "LaneNet",
     "LaneNetOutput",
+    "LanePipeline",
     "LanePrediction",
     "LaneTargets",
     "Predictor",

@@ -24,6 +24,7 @@ VERBS = {
     "score": "prediction files of any model against label files: the official score, without torch",
     "check": "every list, label and picture of a dataset, looked at before a long run",
     "predict": "draw and write the lanes of an image, a folder, a video or a camera",
+    "calibrate": "how a camera sees the road, from chessboard pictures or from the lanes of a drive",
     "attention": "draw the attention map of every encoder block",
     "ablate": "train a grid of variants with several seeds and compare them in one table",
     "convert": "own labels -> a dataset to train on; other programs' checkpoints -> weight files of ours",

@@ -1,37 +1,37 @@
-"""Predict: image, folder, video or camera -> drawn pictures and lane files."""
+"""Predict: image, folder, video, stream or camera -> drawn pictures, lanes, measures and events."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
-from typing import Literal
 
+import cv2
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-from lanenet_sad.inference.naming import (
-    cvat_name,
-    cvat_path,
-    labelme_path,
-    name_below_out,
-    refuse_inputs,
-    refuse_label_files,
-)
+from lanenet_sad.inference.naming import refuse_inputs, refuse_label_files
+from lanenet_sad.inference.network_process import NetworkProcess
+from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
-from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, Window
-from lanenet_sad.inference.sources import ImagesSource, Source, open_sources
-from lanenet_sad.lanes.files import lines_path, write_culane_lines
-from lanenet_sad.lanes.label_tools import write_cvat, write_labelme
-from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
-from lanenet_sad.lanes.tusimple_files import tusimple_rows, write_tusimple
-from lanenet_sad.visualization.annotators import EgoLaneAnnotator, LaneAnnotator
-
-FileFormat = Literal["jsonl", "culane", "tusimple", "labelme", "cvat"]
+from lanenet_sad.inference.ranks import Rank
+from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle, planned_outputs
+from lanenet_sad.inference.resume import finished_pictures, finished_source, identity_of, identity_of_file
+from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
+from lanenet_sad.inference.sinks import Window
+from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
+from lanenet_sad.lanes.calibration_files import read_calibration
+from lanenet_sad.lanes.lane import Frame
+from lanenet_sad.lanes.perspective import CameraCalibration
+from lanenet_sad.lanes.tusimple_files import tusimple_rows
+from lanenet_sad.postprocess.follower import LaneFollower
+from lanenet_sad.visualization.annotators import Annotator, EgoLaneAnnotator, LaneAnnotator
+from lanenet_sad.visualization.birds_eye import BirdsEyeAnnotator, MeasuresAnnotator
+from lanenet_sad.visualization.departure import DepartureAnnotator
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,18 @@ class PredictionSummary:
     """What was found and written.
 
     Attributes:
-        num_frames: pictures or video frames that were read.
+        num_frames: pictures or video frames that were read, in this run or the one that it resumes.
         num_lanes: lanes in them, in all.
         paths: the files written.
         faults: one sentence per corrupt picture, frame or file; the rest was done.
+        sources: what was found in each source of this run.
     """
 
     num_frames: int
     num_lanes: int
     paths: tuple[Path, ...]
     faults: tuple[str, ...]
+    sources: tuple[SourceSummary, ...] = ()
 
 
 def predict(
@@ -62,15 +64,30 @@ def predict(
     crop_top: float | None = None,
     exit: Exit = None,
     sequence: bool = False,
+    tracking: bool = True,
+    calibration: Path | None = None,
+    ldw: bool = False,
+    birds_eye: bool = False,
+    every: int = 1,
+    start: float = 0.0,
+    duration: float | None = None,
+    max_height: int | None = None,
     format: FileFormat = "jsonl",
+    resume: bool = False,
     show: bool = False,
     progress: bool = True,
 ) -> PredictionSummary:
-    """Find the lanes of pictures of any size; writes them drawn, and as `lanes.jsonl`.
+    """Find the lanes of pictures and videos of any size; writes them drawn, and as `lanes.jsonl`.
+
+    Of a drive (a video, a stream, a camera, a --sequence) lanes are followed from frame to frame: smooth curves that
+    keep their identity, line types, measures in metres, lane changes and lane departures (docs/video.md). Started by
+    torchrun or SLURM's srun, every process takes its part of the sources.
 
     Args:
-        source: an image, a folder, a glob pattern in quotes, a video, or the index of a camera.
-        out: folder for the drawn pictures, `lanes.jsonl` (images) and `<name>.lanes.jsonl` (each video).
+        source: an image, a folder, a glob pattern in quotes, a video, a text file with a source a line, the address of
+            a stream (http, https, rtsp, rtmp, udp), or the index of a camera.
+        out: folder for the drawn pictures, `lanes.jsonl` (images) and `<name>.lanes.jsonl`, `<name>.metrics.csv`,
+            `<name>.strip.jpg`, `<name>.summary.json` (each video).
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         batch_size: pictures at a time.
@@ -80,156 +97,214 @@ def predict(
         exit: leave the network behind this encoder block, by an exit trained there (faster); `ensemble`: the mean of
             all its exits.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.
+        tracking: follow the lanes of a drive; off: every frame by itself.
+        calibration: camera file (`lanenet-sad calibrate` writes one); default: pitch is worked out from the lanes, and
+            metres assume that they are 3.7 m wide.
+        ldw: draw lane departure warnings.
+        birds_eye: draw the road from above, and the measures.
+        every: of a drive, only every so many-th frame.
+        start: of a drive, the second to begin at.
+        duration: of a drive, how many seconds; default: to the end.
+        max_height: make higher pictures smaller first, to this height in pixels.
         format: culane or tusimple: also write these benchmarks' own files; labelme or cvat: also write first labels
             to correct in these programs.
+        resume: go on where an earlier run into the same folder stopped: finished videos and pictures are left alone.
         show: open a window too (needs a display build of OpenCV).
         progress: show progress.
     """
+    if (ldw or birds_eye) and not tracking:
+        raise ValueError("--ldw and --birds-eye draw what is measured along a drive; leave --no-tracking out.")
+    rank = Rank.of_environment()
+    if rank.count > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
+        device = f"cuda:{rank.local_index % torch.cuda.device_count()}"
+    camera = None if calibration is None else read_calibration(calibration)
     predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top, exit=exit)
-    sources = open_sources(source, sequence=sequence, leave_out=out)
+    num_cores = _leave_cores_to_the_others(predictor.device)
+    selection = FrameSelection(every=every, start=start, duration=duration, max_height=max_height)
+    sources = open_sources(source, sequence=sequence, leave_out=out, selection=selection)
     refuse_inputs(planned_outputs(sources, out), sources)
     if format in ("labelme", "cvat"):
         refuse_label_files(sources, out, format)
-    run = _Run(predictor, out, batch_size, format, progress)
+    settings: dict[str, object] = {
+        "weights": identity_of_file(weights) if weights else "shipped",
+        "threshold": threshold,
+        "crop_top": crop_top,
+        "exit": exit,
+        "sequence": sequence,
+        "tracking": tracking,
+        "calibration": identity_of_file(calibration) if calibration else None,
+        "ldw": ldw,
+        "birds_eye": birds_eye,
+        "format": format,
+        "every": every,
+        "start": start,
+        "duration": duration,
+        "max_height": max_height,
+    }
+    run = _Run(
+        predictor, RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix), camera, settings,
+        tracking=tracking, batch_size=batch_size, ldw=ldw, birds_eye=birds_eye, resume=resume, progress=progress,
+        weights_name=weights.name if weights else "shipped",
+    )  # fmt: skip
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
-        for each in sources:
-            with each:
+        if predictor.device.type == "cpu" and num_cores > 1 and rank.is_alone:
+            run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
+        try:
+            for each in _share(sources, rank, format):
                 run.do(each)
-    summary = PredictionSummary(run.num_frames, run.num_lanes, tuple(dict.fromkeys(run.paths)), tuple(run.faults))
-    print(f"{summary.num_frames} frames, {summary.num_lanes} lanes; wrote {len(summary.paths)} files in {out}")
+        finally:
+            summary = run.finish()
     return summary
 
 
-def planned_outputs(sources: Sequence[Source], out: Path) -> list[Path]:
-    """The drawn pictures and videos that the sources will become."""
-    targets = []
-    for source in sources:
-        if isinstance(source, ImagesSource):
-            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
-        else:
-            targets.append(out / f"{source.name}.mp4")
-    return targets
-
-
+@dataclass
 class _Run:
     """Works through sources one by one and counts."""
 
-    def __init__(
-        self, predictor: Predictor, out: Path, batch_size: int, file_format: FileFormat, progress: bool
-    ) -> None:
-        if batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {batch_size}.")
-        self.predictor, self.out, self.batch_size, self.progress = predictor, out, batch_size, progress
-        self.file_format = file_format
-        self.window: Window | None = None
-        self.annotators = (
-            EgoLaneAnnotator(num_lanes=predictor.network.num_lanes),
-            LaneAnnotator(num_lanes=predictor.network.num_lanes),
-        )
-        self.num_frames = self.num_lanes = 0
+    predictor: Predictor
+    style: RecordingStyle
+    camera: CameraCalibration | None
+    settings: dict[str, object]
+    tracking: bool
+    batch_size: int
+    ldw: bool
+    birds_eye: bool
+    resume: bool
+    progress: bool
+    weights_name: str
+    window: Window | None = None
+    process: NetworkProcess | None = None
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size: expected at least 1, got {self.batch_size}.")
+        self.num_frames = self.num_lanes = self.num_done_before = 0
         self.paths: list[Path] = []
         self.faults: list[str] = []
+        self.summaries: list[SourceSummary] = []
 
     def do(self, source: Source) -> None:
         """One source: every frame that can be read."""
-        is_video = not isinstance(source, ImagesSource)
-        lanes_path = self.out / (f"{source.name}.lanes.jsonl" if is_video else "lanes.jsonl")
-        frames = with_progress(source, description=source.name, total=source.num_frames, enabled=self.progress)
-        kept: list[LanePrediction] = []
-        try:
-            with ExitStack() as stack:
-                lines = stack.enter_context(LanesJsonl(lanes_path))
-                draw = self._drawing(source, stack)
-                for frame, prediction in self._predictions(frames):
-                    drawn = draw(frame, prediction)
-                    lines.write(frame, prediction)
-                    self._count(prediction)
-                    if self.file_format != "jsonl":
-                        # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
-                        name = (cvat_name if self.file_format == "cvat" else name_below_out)(source, frame)
-                        kept.append(replace(prediction, name=name, run_time=0.0))
-                    if self.window is not None and not self.window.show(drawn):
-                        break
-            if lines.num_lines:
-                self.paths.append(lanes_path)
-        finally:
-            self._write_files_of_format(source, kept)
-            self.faults += source.faults
-
-    def _predictions(self, frames: Iterable[Frame]) -> Iterator[tuple[Frame, LanePrediction]]:
-        stream = iter(frames)
-        while batch := list(islice(stream, self.batch_size)):
-            anchors = [self._row_anchors(frame) for frame in batch]
-            yield from zip(batch, self.predictor([frame.image for frame in batch], anchors), strict=True)
-
-    def _row_anchors(self, frame: Frame) -> NDArray[np.float64] | None:
-        return tusimple_rows(frame.size[0]) if self.file_format == "tusimple" else None
-
-    def _drawing(self, source: Source, stack: ExitStack) -> _Drawing:
-        return _Drawing(source, self.out, stack, self.annotators, self.paths)
-
-    def _count(self, prediction: LanePrediction) -> None:
-        self.num_frames += 1
-        self.num_lanes += len(prediction.lanes)
-
-    def _write_files_of_format(self, source: Source, predictions: list[LanePrediction]) -> None:
-        if self.file_format in ("culane", "labelme"):
-            for prediction in predictions:
-                self._write_beside_picture(source, prediction)
-        elif self.file_format == "tusimple" and predictions:
-            path = self.out / f"{source.name}.tusimple.json"
-            write_tusimple(path, predictions)
-            self.paths.append(path)
-        elif self.file_format == "cvat" and predictions:
-            path = cvat_path(self.out, source)
-            write_cvat(path, predictions)
-            self.paths.append(path)
-
-    def _write_beside_picture(self, source: Source, prediction: LanePrediction) -> None:
-        title, find_path = ("CULane", lines_path) if self.file_format == "culane" else ("labelme", labelme_path)
-        path = find_path(self.out, prediction.name)
-        if path in self.paths:
-            self.faults.append(f"{prediction.name}: {title}'s name for its lanes, {path}, is taken; left out.")
+        is_drive = not isinstance(source, ImagesSource) or source.sequence
+        settings = {**self.settings, "input": identity_of(source)}
+        summary_path = self.style.out / f"{source.name}{self.style.suffix}.summary.json"
+        known: Sequence[str] = ()
+        if self.resume and is_drive and (done := finished_source(summary_path, settings)):
+            self.num_done_before += 1
+            self.num_frames += done.num_frames
+            self.num_lanes += done.num_lanes
+            self.faults += done.faults
             return
-        if self.file_format == "culane":
-            write_culane_lines(path, prediction.lanes)
-        else:
-            assert isinstance(source, ImagesSource)  # the others are refused at the door
-            write_labelme(path, prediction, Path(source.folder) / prediction.name)
-        self.paths.append(path)
+        if self.resume and isinstance(source, ImagesSource) and not is_drive:
+            finished = finished_pictures(source, sorted(self.style.out.glob("lanes*.jsonl")), self.style.out)
+            source = source.restricted([file for file in source.files if file not in finished])
+            known = tuple(finished.values())
+            self.num_done_before += len(known)
+        follower = LaneFollower.standard(num_lanes=self.style.num_lanes, calibration=self.camera)
+        pipeline = LanePipeline(
+            source,
+            predictor=self.predictor,
+            follower=follower,
+            follow=self.tracking,
+            batch_size=self.batch_size,
+            process=self.process,
+            row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
+        )
+        style = replace(self.style, annotators=self._annotators(follower if is_drive else None))
+        recorder = Recorder(source, style, clock=pipeline.clock, is_drive=is_drive, known=known)
+        finished_all = False
+        try:
+            with pipeline, recorder:
+                finished_all = self._record(pipeline, recorder)
+        finally:
+            summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
+            self._count(recorder, summary)
+            if is_drive and summary.frames:
+                self._write_summary(summary, settings, summary_path)
 
-
-class _Drawing:
-    """Draws the lanes of a source's frames and stores the pictures: a video for a video, files for files."""
-
-    def __init__(
-        self,
-        source: Source,
-        out: Path,
-        stack: ExitStack,
-        annotators: tuple[EgoLaneAnnotator, LaneAnnotator],
-        paths: list[Path],
-    ) -> None:
-        self.source, self.out, self.stack, self.annotators, self.paths = source, out, stack, annotators, paths
-        self.video: VideoSink | None = None
-        self.images = ImageSink(out)
-
-    def __call__(self, frame: Frame, prediction: LanePrediction) -> Image:
-        image = frame.image
-        for annotator in self.annotators:
-            image = annotator.annotate(image, prediction)
-        if isinstance(self.source, ImagesSource):
-            name = name_below_out(self.source, frame)
-            self.paths.append(self.images.write(name, image))
-        else:
-            self._video(frame).write(image, frame.time)
-        return image
-
-    def _video(self, frame: Frame) -> VideoSink:
-        if self.video is None:
-            path = self.out / f"{self.source.name}.mp4"
-            sink = VideoSink(path, fps=self.source.fps or 25.0, size=frame.size)
-            self.video = self.stack.enter_context(sink)
+    def _write_summary(self, summary: SourceSummary, settings: dict[str, object], path: Path) -> None:
+        try:
+            RunSummary((summary,), weights=self.weights_name, settings=settings).write(path)
             self.paths.append(path)
-        return self.video
+        except OSError as error:
+            if summary.finished:
+                raise
+            self.faults.append(str(error))  # a full disk, and what ended the run says more
+
+    def _record(self, pipeline: LanePipeline, recorder: Recorder) -> bool:
+        """Whether the source came to its end, and nobody closed the window before."""
+        source = pipeline.source
+        unit = "frames" if recorder.is_drive else "images"
+        with closing(iter(pipeline)) as found:
+            frames = with_progress(
+                found, description=source.name, total=source.num_frames, unit=unit, enabled=self.progress
+            )
+            for frame, prediction in frames:
+                drawn = recorder.write(frame, prediction)
+                if self.window is not None and not self.window.show(drawn):
+                    return False
+        return True
+
+    def _annotators(self, follower: LaneFollower | None) -> tuple[Annotator, ...]:
+        num_lanes = self.style.num_lanes
+        annotators: list[Annotator] = [EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes)]
+        if follower is not None and follower.meter is not None and self.birds_eye:
+            meter = follower.meter
+            annotators.append(BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes))
+            annotators.append(MeasuresAnnotator(num_lanes=num_lanes))
+        if follower is not None and self.ldw:
+            annotators.append(DepartureAnnotator(num_lanes=num_lanes))
+        return tuple(annotators)
+
+    def _row_anchors(self, frame: Frame) -> NDArray[np.float64]:
+        return tusimple_rows(frame.size[0])
+
+    def _count(self, recorder: Recorder, summary: SourceSummary) -> None:
+        self.num_frames += summary.frames
+        self.num_lanes += summary.lanes
+        self.paths += recorder.paths
+        self.faults += summary.faults
+        self.summaries.append(summary)
+
+    def finish(self) -> PredictionSummary:
+        """Say and return what was found."""
+        if self.summaries and any(summary.stages for summary in self.summaries):
+            print(RunSummary(tuple(self.summaries)))
+        paths = tuple(dict.fromkeys(self.paths))
+        before = f" ({self.num_done_before} sources or pictures were done before)" if self.num_done_before else ""
+        print(f"{self.num_frames} frames, {self.num_lanes} lanes; wrote {len(paths)} files in {self.style.out}{before}")
+        return PredictionSummary(self.num_frames, self.num_lanes, paths, tuple(self.faults), tuple(self.summaries))
+
+
+def _share(sources: Sequence[Source], rank: Rank, file_format: FileFormat) -> list[Source]:
+    """This rank's part: whole videos, and single pictures; by the size of the files."""
+    if rank.is_alone:
+        return list(sources)
+    if file_format == "cvat":
+        raise ValueError("--format cvat writes one file about all pictures; run it in one process, not over ranks.")
+    pictures = [each for each in sources if isinstance(each, ImagesSource) and not each.sequence]
+    drives = [each for each in sources if each not in pictures]
+    mine = rank.share(drives, size=lambda each: sum(_bytes(file) for file in each.files))
+    for each in pictures:
+        files = rank.share(each.files, size=_bytes)
+        if files:
+            mine.append(each.restricted(files))
+    return mine
+
+
+def _bytes(file: str) -> float:
+    return float(Path(file).stat().st_size) if Path(file).is_file() else 0.0
+
+
+def _leave_cores_to_the_others(device: torch.device) -> int:
+    """Reading, drawing and encoding run beside the network; on a CPU that computes on all cores they would wait.
+
+    Returns:
+        How many cores there are for this process.
+    """
+    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if "OMP_NUM_THREADS" not in os.environ and device.type == "cpu":
+        torch.set_num_threads(max(1, num_cores // 2))
+    cv2.setNumThreads(1)  # each stage has its thread already
+    return num_cores

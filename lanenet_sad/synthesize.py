@@ -29,18 +29,16 @@ from lanenet_sad.datasets.synthetic.benchmark_files import (
     write_tusimple_index,
 )
 from lanenet_sad.datasets.synthetic.cross_sections import Difficulty
-from lanenet_sad.datasets.synthetic.drive import RenderedDrive
+from lanenet_sad.datasets.synthetic.drive import drives_with
 from lanenet_sad.datasets.synthetic.manifest import holds_same_set, write_manifest
+from lanenet_sad.datasets.synthetic.manoeuvres import Manoeuvre
 from lanenet_sad.datasets.synthetic.render import RENDERER_VERSION
+from lanenet_sad.inference.drive_files import DriveJob, WrittenDrive, write_drive
 from lanenet_sad.inference.progress import with_progress
-from lanenet_sad.inference.sinks import LanesJsonl, VideoSink
-from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.images import read_image
-from lanenet_sad.lanes.lane import Frame, LanePrediction
 from lanenet_sad.visualization.annotators import LaneAnnotator
 from lanenet_sad.visualization.contact_sheet import contact_sheet as lay_out
 
-DRIVE_FPS = 25.0
 _STOPPING = threading.Event()
 _NUM_SLOTS: dict[Layout, int] = {"culane": 4, "tusimple": 6}
 
@@ -96,6 +94,7 @@ def synthesize(
     num_lanes: int | None = None,
     drives: int = 0,
     drive_frames: int = 100,
+    manoeuvre: Manoeuvre = "none",
     num_workers: int = 0,
     masks: bool = True,
     contact_sheet: int = 0,
@@ -119,8 +118,11 @@ def synthesize(
         seed: of the whole set.
         difficulty: `easy` is daylight, gentle curves and clear paint; `mixed` is everything, night and rain included.
         num_lanes: lane slots; lines beyond them are not labelled. By default 4 for `culane`, 6 for `tusimple`.
-        drives: short drives to write as video, with the lanes of every frame as JSON lines.
+        drives: short drives to write as video, with the truth of every frame as JSON lines: lanes, which line of the
+            road each is, of which type, and measures of road and vehicle.
         drive_frames: frames of each drive, 25 per second.
+        manoeuvre: what happens in the drives from second 2 on: the vehicle changes lane or drifts onto a line and back,
+            or another one cuts in. Those drives are written whose roads have room for it.
         num_workers: processes; 0 for one per core.
         masks: write lane masks (`culane`).
         contact_sheet: write `contact_sheet.jpg` with the first so many pictures, those of the test split first, with
@@ -142,7 +144,7 @@ def synthesize(
     settings = _settings(layout, seed, difficulty, image_size, num_lanes, masks=masks)
     keep = not overwrite and holds_same_set(root, settings)
     image_jobs = _image_jobs(root, counts, settings, keep=keep)
-    drive_jobs = [_DriveJob(root, n, drive_frames, settings, keep) for n in range(drives)]
+    drive_jobs = _drive_jobs(root, drives, drive_frames, settings, manoeuvre, keep=keep)
     write_manifest(root, settings, finished=False)
     workers = min(num_workers or _num_cores(), len(drive_jobs) + len(image_jobs))
     rendering = perf_counter()
@@ -166,7 +168,7 @@ def synthesize(
     return summary
 
 
-def _num_pictures(results: Sequence[WrittenImage | _WrittenDrive], drive_frames: int) -> int:
+def _num_pictures(results: Sequence[WrittenImage | WrittenDrive], drive_frames: int) -> int:
     """How many pictures and frames were rendered, not kept."""
     return sum(1 if isinstance(result, WrittenImage) else drive_frames for result in results if not result.was_there)
 
@@ -190,22 +192,6 @@ def _settings(
         "num_lanes": _NUM_SLOTS[layout] if num_lanes is None else num_lanes,
         "masks": masks,
     }
-
-
-@dataclass(frozen=True)
-class _DriveJob:
-    """One drive to be written; `settings` are those of the manifest."""
-
-    root: Path
-    number: int
-    num_frames: int
-    settings: dict[str, Any]
-    keep: bool
-
-
-@dataclass(frozen=True)
-class _WrittenDrive:
-    was_there: bool
 
 
 def _check(
@@ -250,6 +236,16 @@ def _image_jobs(root: Path, counts: dict[Split, int], settings: dict[str, Any], 
     ]
 
 
+def _drive_jobs(
+    root: Path, drives: int, drive_frames: int, settings: dict[str, Any], manoeuvre: Manoeuvre, *, keep: bool
+) -> list[DriveJob]:
+    numbers: Sequence[int] = range(drives)
+    if manoeuvre != "none":
+        size, difficulty = tuple(settings["image_size"]), settings["difficulty"]
+        numbers = drives_with(manoeuvre, seed=settings["seed"], image_size=size, count=drives, difficulty=difficulty)
+    return [DriveJob(root, number, drive_frames, settings, keep, manoeuvre) for number in numbers]
+
+
 def _write_contact_sheet(root: Path, images: Sequence[WrittenImage], count: int) -> None:
     """Draws the first `count` pictures, if any, with their labels: test before validation and training."""
     if count == 0 or not images:
@@ -263,9 +259,7 @@ def _write_contact_sheet(root: Path, images: Sequence[WrittenImage], count: int)
     write_picture(root / "contact_sheet.jpg", lay_out(drawn, [image.category for image in shown]))
 
 
-def _run(
-    jobs: Sequence[ImageJob | _DriveJob], workers: int, *, progress: bool
-) -> Iterator[WrittenImage | _WrittenDrive]:
+def _run(jobs: Sequence[ImageJob | DriveJob], workers: int, *, progress: bool) -> Iterator[WrittenImage | WrittenDrive]:
     """The results of all jobs in their order.
 
     Ctrl-C lets every process finish the picture it is at, and no further ones begin.
@@ -303,41 +297,6 @@ def _stop_if_asked() -> None:
         raise KeyboardInterrupt
 
 
-def _write(job: ImageJob | _DriveJob) -> WrittenImage | _WrittenDrive:
+def _write(job: ImageJob | DriveJob) -> WrittenImage | WrittenDrive:
     _stop_if_asked()
-    return write_image(job) if isinstance(job, ImageJob) else _write_drive(job)
-
-
-def _write_drive(job: _DriveJob) -> _WrittenDrive:
-    """Renders one drive to a video; the lanes of its frames come last, so that they vouch for the video."""
-    video_path = job.root / "drives" / f"{job.number:04d}.mp4"
-    lanes_path = video_path.with_suffix(".lanes.jsonl")
-    if job.keep and video_path.exists() and _num_lines(lanes_path) == job.num_frames:
-        return _WrittenDrive(was_there=True)
-    size = tuple(job.settings["image_size"])
-    drive = RenderedDrive(
-        job.settings["seed"],
-        job.number,
-        num_frames=job.num_frames,
-        image_size=size,
-        fps=DRIVE_FPS,
-        difficulty=job.settings["difficulty"],
-        num_lanes=job.settings["num_lanes"],
-    )
-    # Sinks keep what an interrupted block has written; here half a drive is none.
-    with (
-        replacing(video_path) as video,
-        replacing(lanes_path) as lanes_file,
-        VideoSink(video, fps=DRIVE_FPS, size=size) as sink,
-        LanesJsonl(lanes_file) as writer,
-    ):
-        for number, (image, lanes) in enumerate(drive):
-            _stop_if_asked()
-            sink.write(image)
-            frame = Frame(image, f"drives/{video_path.name}", number, number / DRIVE_FPS)
-            writer.write(frame, LanePrediction(lanes, size))
-    return _WrittenDrive(was_there=False)
-
-
-def _num_lines(path: Path) -> int:
-    return len(path.read_text(encoding="utf-8").splitlines()) if path.exists() else 0
+    return write_image(job) if isinstance(job, ImageJob) else write_drive(job, _stop_if_asked)

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from factories import make_picture, write_culane_root, write_picture, write_weights
 
-from lanenet_sad.cli import main
+from lanenet_sad.cli import main, parse
+from lanenet_sad.datasets.synthetic import RenderedDrive
+from lanenet_sad.inference.sinks import VideoSink
 from lanenet_sad.lanes.files import CULaneListEntry, write_culane_list
 from lanenet_sad.models.weights import load_weights
 
@@ -72,6 +74,41 @@ def test_step_by_step_and_then_the_python_lines(workplace, monkeypatch, capsys):
     assert len([line for line in lines.splitlines() if line]) == 8
     exec(compile(lines, "README.md", "exec"), {})
     assert len(capsys.readouterr().out.splitlines()) == 25
+
+
+def write_drive(path: Path, num_frames: int = 8) -> None:
+    drive = RenderedDrive(1, 1, num_frames=num_frames, image_size=(180, 320), difficulty="easy")
+    with VideoSink(path, fps=drive.fps, size=(180, 320)) as sink:
+        for image, _ in drive:
+            sink.write(image)
+
+
+def test_dashcam_video(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    write_drive(workplace / "drive.mp4")
+    run_lines(fenced("bash", "Dashcam video"))
+    assert (workplace / "lanes/drive.mp4").is_file()
+    capsys.readouterr()
+    exec(compile(fenced("python", "Dashcam video"), "README.md", "exec"), {})
+    assert len(capsys.readouterr().out.splitlines()) == 8
+
+
+def test_commands_of_the_page_about_video(workplace, monkeypatch):
+    monkeypatch.chdir(workplace)
+    write_drive(workplace / "drive.mp4")
+    (workplace / "videos.txt").write_text("# mine\ndrive.mp4\n")
+    page = (PROJECT / "docs/video.md").read_text(encoding="utf-8")
+    run_lines("\n".join(re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)))
+
+
+def test_commands_of_the_page_about_metres_are_understood():
+    page = (PROJECT / "docs/geometry.md").read_text(encoding="utf-8")
+    commands = "".join(re.findall(r"```bash\n(.*?)```", page, flags=re.DOTALL)).splitlines()
+    assert len(commands) == 3
+    for command in commands:
+        program, verb, *rest = shlex.split(command)
+        assert program == "lanenet-sad"
+        assert parse(verb, rest)["out"]
 
 
 # A network of three steps finds nothing, of which `score` warns.

@@ -9,6 +9,7 @@ import pytest
 
 import lanenet_sad.synthesize as synthesize_module
 from lanenet_sad.datasets.culane import CULane
+from lanenet_sad.datasets.synthetic import drives_with
 from lanenet_sad.datasets.tusimple import TEST_FILES, TRAIN_FILES, VAL_FILES, TuSimple
 from lanenet_sad.lanes.files import read_culane_list
 from lanenet_sad.synthesize import SynthesisSummary, synthesize
@@ -142,6 +143,16 @@ def test_drive_is_a_video_with_the_lanes_of_every_frame(tmp_path: Path) -> None:
     assert [line["frame"] for line in lines] == [0, 1, 2, 3]
     assert (lines[0]["width"], lines[0]["height"]) == (256, 96)
     assert make_set(tmp_path, num_train=0, num_val=0, num_test=0, drives=1, drive_frames=4).num_kept == 1
+
+
+def test_drives_with_a_manoeuvre_stand_beside_those_without(tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"num_train": 0, "num_val": 0, "num_test": 0, "drives": 1, "drive_frames": 1}
+    make_set(tmp_path, **settings)
+    assert make_set(tmp_path, **settings, manoeuvre="cut_in").num_kept == 0
+    assert make_set(tmp_path, **settings, manoeuvre="cut_in").num_kept == 1
+    (index,) = drives_with("cut_in", seed=0, image_size=SIZE, count=1)
+    names = {path.name for path in (tmp_path / "drives").glob("*.mp4")}
+    assert names == {"0000.mp4", f"cut_in_{index:04d}.mp4"}
 
 
 def test_without_masks_the_lines_are_enough(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from lanenet_sad.inference.sources import CameraSource, ImagesSource, Source
+from lanenet_sad.inference.sources import ImagesSource, Source
 from lanenet_sad.lanes.lane import Frame
 
 
@@ -39,20 +39,20 @@ def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labe
     """First labels are for pictures that the tool can show, and never replace labels that a person has corrected.
 
     Raises:
-        ValueError: a source is a camera, or a video for labelme, or one of the files to write is already there.
+        ValueError: a source is a camera or stream, or a video for labelme, or one of the files to write is there.
     """
     for source in sources:
-        if isinstance(source, CameraSource):
+        if source.kind in ("camera", "stream"):
             raise ValueError(
-                f"Camera {source.index}: --format {tool} needs the pictures, and a camera's are not kept; record a "
-                f"video first."
+                f"{source.name}: --format {tool} needs the pictures, and those of a camera or stream are not kept; "
+                f"record a video first."
             )
         paths = [cvat_path(out, source)]
         if tool == "labelme":
             if not isinstance(source, ImagesSource):
                 raise ValueError(
-                    f"{source.files[0]}: labelme opens pictures, not videos; use --format cvat, or extract the frames "
-                    f"as pictures first."
+                    f"{(source.files or (source.name,))[0]}: labelme opens pictures, not videos; use --format cvat, or "
+                    f"extract the frames as pictures first."
                 )
             paths = [labelme_path(out, os.path.relpath(file, source.folder)) for file in source.files]
         if taken := next((path for path in paths if path.exists()), None):

@@ -84,10 +84,21 @@ class Predictor:
 
     def forward(self, images: Sequence[Image]) -> tuple[LaneNetOutput, list[Placement]]:
         """The network's raw output for some pictures, and where each was cut out."""
+        views, placements = self.prepare(images)
+        return self.infer(views), placements
+
+    def prepare(self, images: Sequence[Image]) -> tuple[NDArray[np.uint8], list[Placement]]:
+        """What the network sees of some pictures, (B, H, W, 3) uint8, and where each was cut out."""
         placements = [self.view.place((int(image.shape[0]), int(image.shape[1]))) for image in images]
-        views = np.stack([extract_view(image, place) for image, place in zip(images, placements, strict=True)])
+        return np.stack(
+            [extract_view(image, place) for image, place in zip(images, placements, strict=True)]
+        ), placements
+
+    def infer(self, views: NDArray[np.uint8]) -> LaneNetOutput:
+        """The network's raw output for prepared views."""
         with torch.inference_mode():
-            return self.network(self._to_device(torch.from_numpy(views))), placements
+            output: LaneNetOutput = self.network(self._to_device(torch.from_numpy(views)))
+            return output
 
     def _to_device(self, views: Tensor) -> Tensor:
         return normalize_images(views.to(self.device), self.card.normalization).to(memory_format=torch.channels_last)

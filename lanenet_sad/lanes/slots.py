@@ -95,6 +95,11 @@ def slots_by_existence(
     return slots
 
 
+def ego_slots(num_lanes: int) -> tuple[int, int]:
+    """The slots of the lines left and right of the own car."""
+    return num_lanes // 2, num_lanes // 2 + 1
+
+
 def slot_origins(num_lanes: int, origin_lanes: int) -> dict[int, int]:
     """Which slots mean the same line in two networks of different lane counts, counted from the ego lane outwards.
 

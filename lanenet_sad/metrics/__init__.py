@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from lanenet_sad.metrics.llamas_regression import LLAMASRegressionScore, score_llamas_regression_files
     from lanenet_sad.metrics.llamas_segmentation import LLAMASSegmentationScore, score_llamas_segmentation_files
     from lanenet_sad.metrics.matching import match
+    from lanenet_sad.metrics.stability import StabilityMetric, StabilityScore
     from lanenet_sad.metrics.tusimple import TuSimpleMetric, TuSimpleScore, score_tusimple_files
 
 __all__ = [
@@ -41,6 +42,8 @@ __all__ = [
     "LaneF1Score",
     "LaneMetric",
     "Score",
+    "StabilityMetric",
+    "StabilityScore",
     "TuSimpleMetric",
     "TuSimpleScore",
     "lane_ious",
@@ -75,6 +78,8 @@ _HOMES = {
     "LaneF1Score": "lane_f1",
     "LaneMetric": "base",
     "Score": "base",
+    "StabilityMetric": "stability",
+    "StabilityScore": "stability",
     "TuSimpleMetric": "tusimple",
     "TuSimpleScore": "tusimple",
     "lane_ious": "culane",

@@ -10,6 +10,7 @@ from lanenet_sad.visualization.annotators import (
 from lanenet_sad.visualization.attention_grid import attention_grid, draw_heat, normalize_map
 from lanenet_sad.visualization.contact_sheet import contact_sheet, stacked
 from lanenet_sad.visualization.curves import plot_training
+from lanenet_sad.visualization.departure import DepartureAnnotator
 from lanenet_sad.visualization.error_report import ErrorReport
 from lanenet_sad.visualization.palette import Color, slot_color
 
@@ -17,6 +18,7 @@ __all__ = [
     "Annotator",
     "CaptionAnnotator",
     "Color",
+    "DepartureAnnotator",
     "EgoLaneAnnotator",
     "ErrorReport",
     "LaneAnnotator",

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lanenet_sad.lanes.curves import resample, sample_at_rows
 from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, Points
-from lanenet_sad.visualization.palette import EGO_AREA, Color, ego_slots, slot_color
+from lanenet_sad.lanes.slots import ego_slots
+from lanenet_sad.visualization.palette import EGO_AREA, Color, slot_color
 
 # OpenCV takes polygon corners as whole numbers; this many bits of them are the fraction of a pixel.
 _SHIFT = 4
@@ -25,16 +26,22 @@ _FONT = cv2.FONT_HERSHEY_DUPLEX
 class Annotator(ABC):
     """Something that draws a prediction into a picture."""
 
-    @abstractmethod
     def annotate(self, image: Image, prediction: LanePrediction) -> Image:
         """A new picture with the prediction in it; (H, W, 3) RGB uint8, as the one that comes in."""
+        drawn = image.copy()
+        self.draw(drawn, prediction)
+        return drawn
+
+    @abstractmethod
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the prediction into a picture, (H, W, 3) RGB uint8, in place."""
 
 
 def annotate_all(image: Image, prediction: LanePrediction, annotators: Sequence[Annotator]) -> Image:
     """Let several annotators draw, the first one lowest; a new picture even without any."""
     drawn = image.copy()
     for annotator in annotators:
-        drawn = annotator.annotate(drawn, prediction)
+        annotator.draw(drawn, prediction)
     return drawn
 
 
@@ -66,28 +73,29 @@ class LaneAnnotator(Annotator):
         self.show_confidence = show_confidence
         self.opacity = opacity
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the lanes in it."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Draw the lanes, in place."""
         lanes = [lane for lane in prediction.lanes if len(np.unique(lane.points, axis=0)) > 1]
         if not lanes:
-            return drawn
+            return
         height, width = image.shape[:2]
         line_width = max(2.0, width / 130) if self.line_width is None else self.line_width
         # All lanes narrow alike, so that two lines at the same distance have the same width.
         far = min(float(lane.points[:, 1].min()) for lane in lanes)
+        ribbons, rims, colors = [], [], []
         for lane in lanes:
             points = resample(lane.points, 64)
             nearness = np.clip((points[:, 1] - far) / max(height - far, 1.0), 0.0, 1.0)
             widths = line_width * (0.3 + 0.7 * nearness)
-            color = slot_color(lane.slot, self.num_lanes)
-            # A dark rim keeps the colour readable on concrete and in the sun.
-            _blend(drawn, _cover((height, width), _ribbon(points, widths + max(1.5, line_width / 4))), (0, 0, 0), 0.35)
-            _blend(drawn, _cover((height, width), _ribbon(points, widths)), color, self.opacity)
+            ribbons.append(_ribbon(points, widths))
+            rims.append(_ribbon(points, widths + max(1.5, line_width / 4)))
+            colors.append(slot_color(lane.slot, self.num_lanes))
+        # A dark rim keeps the colour readable on concrete and in the sun.
+        _paint(image, rims, [(0, 0, 0)] * len(rims), 0.35)
+        _paint(image, ribbons, colors, self.opacity)
         if self.show_confidence:
             for lane in lanes:
-                self._label(drawn, lane)
-        return drawn
+                self._label(image, lane)
 
     def _label(self, image: Image, lane: Lane) -> None:
         height, width = image.shape[:2]
@@ -108,20 +116,17 @@ class EgoLaneAnnotator(Annotator):
         self.color = color
         self.opacity = opacity
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the own lane tinted."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Tint the own lane, in place."""
         lines = [lane for slot in ego_slots(self.num_lanes) for lane in prediction.lanes if lane.slot == slot]
         if len(lines) != 2 or min(len(line.points) for line in lines) < 2:
-            return drawn
+            return
         area = _area_between(lines[0].points, lines[1].points, image.shape[0])
         if area is None:
-            return drawn
-        height, width = image.shape[:2]
+            return
         far, near = area[:, 1].min(), area[:, 1].max()
-        fade = 0.25 + 0.75 * np.clip((np.arange(height) - far) / max(near - far, 1.0), 0.0, 1.0)  # (H,)
-        _blend(drawn, _cover((height, width), area), self.color, self.opacity * fade)
-        return drawn
+        fade = 0.25 + 0.75 * np.clip((np.arange(image.shape[0]) - far) / max(near - far, 1.0), 0.0, 1.0)  # (H,)
+        _paint(image, [area], [self.color], self.opacity * fade)
 
 
 @final
@@ -132,17 +137,15 @@ class CaptionAnnotator(Annotator):
         """Fix the text, or how it comes from a prediction; None gives the number of lanes and the speed, if known."""
         self.text = text
 
-    def annotate(self, image: Image, prediction: LanePrediction) -> Image:
-        """A new picture with the text in it; unchanged if the text is empty."""
-        drawn = image.copy()
+    def draw(self, image: Image, prediction: LanePrediction) -> None:
+        """Write the text, in place; nothing if it is empty."""
         if self.text is None:
             text = describe(prediction)
         else:
             text = self.text if isinstance(self.text, str) else self.text(prediction)
         if text:
             margin = max(4, image.shape[1] // 80)
-            _draw_text(drawn, text, (margin, margin), 1.0, (255, 255, 255), centered=False)
-        return drawn
+            _draw_text(image, text, (margin, margin), 1.0, (255, 255, 255), centered=False)
 
 
 def describe(prediction: LanePrediction) -> str:
@@ -177,33 +180,28 @@ def _area_between(left: Points, right: Points, image_height: int) -> Points | No
     return np.concatenate(sides)
 
 
-def _cover(size: tuple[int, int], outline: Points) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
-    """How much of each pixel a polygon covers, 0..1, and the part of the picture that this is about."""
-    height, width = size
-    # Corners far outside would overflow OpenCV's whole numbers.
-    outline = np.clip(outline, (-4.0 * width, -4.0 * height), (5.0 * width, 5.0 * height))
-    left, top = np.clip(np.floor(outline.min(axis=0)).astype(int) - 1, 0, (width, height))
-    right, bottom = np.clip(np.ceil(outline.max(axis=0)).astype(int) + 2, 0, (width, height))
-    cover = np.zeros((max(bottom - top, 0), max(right - left, 0)), np.uint8)
-    if cover.size:
-        corners = np.round((outline - (left, top)) * (1 << _SHIFT)).astype(np.int32)
-        cv2.fillPoly(cover, [corners], (255,), cv2.LINE_AA, _SHIFT)
-    shares = np.asarray(cover / 255, np.float32)
-    return shares, (slice(top, top + cover.shape[0]), slice(left, left + cover.shape[1]))
-
-
-def _blend(
-    image: Image,
-    covered: tuple[NDArray[np.float32], tuple[slice, slice]],
-    color: Color,
-    opacity: float | NDArray[np.float64],
+def _paint(
+    image: Image, outlines: Sequence[Points], colors: Sequence[Color], opacity: float | NDArray[np.float64]
 ) -> None:
-    """Paint a covered part of `image` in place; `opacity` is one number or one for each image row."""
-    cover, part = covered
-    strength = np.asarray(opacity, np.float32)
-    alpha = (cover * (strength[part[0], None] if strength.ndim else strength))[..., None]  # (h, w, 1)
-    pixels = image[part].astype(np.float32)
-    image[part] = np.round(pixels + alpha * (np.array(color, np.float32) - pixels)).astype(np.uint8)
+    """Fill polygons in place, antialiased; `opacity` is one number or one for each image row."""
+    height, width = image.shape[:2]
+    # Corners far outside would overflow OpenCV's whole numbers.
+    clipped = [np.clip(outline, (-4.0 * width, -4.0 * height), (5.0 * width, 5.0 * height)) for outline in outlines]
+    everything = np.concatenate(clipped)
+    left, top = np.clip(np.floor(everything.min(axis=0)).astype(int) - 1, 0, (width, height)).tolist()
+    right, bottom = np.clip(np.ceil(everything.max(axis=0)).astype(int) + 2, 0, (width, height)).tolist()
+    if bottom <= top or right <= left:
+        return
+    below = image[top:bottom, left:right]
+    painted = below.copy()
+    for outline, color in zip(clipped, colors, strict=True):
+        corners = np.round((outline - (left, top)) * (1 << _SHIFT)).astype(np.int32)
+        cv2.fillPoly(painted, [corners], color, cv2.LINE_AA, _SHIFT)
+    if isinstance(opacity, np.ndarray):
+        share = np.repeat(opacity[top:bottom, None].astype(np.float32), right - left, axis=1)
+        image[top:bottom, left:right] = cv2.blendLinear(painted, below, share, 1 - share)
+    else:
+        image[top:bottom, left:right] = cv2.addWeighted(painted, opacity, below, 1 - opacity, 0)
 
 
 def _draw_text(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from lanenet_sad.lanes.slots import ego_slots
+
 Color: TypeAlias = tuple[int, int, int]
 
 EGO_AREA: Color = (38, 208, 164)
@@ -15,11 +17,6 @@ UNASSIGNED: Color = (240, 240, 240)
 
 _LEFT: tuple[Color, ...] = ((255, 92, 20), (240, 178, 30), (214, 126, 176))
 _RIGHT: tuple[Color, ...] = ((20, 148, 255), (16, 190, 140), (126, 206, 250))
-
-
-def ego_slots(num_lanes: int) -> tuple[int, int]:
-    """The slots of the lines left and right of the own car."""
-    return num_lanes // 2, num_lanes // 2 + 1
 
 
 def slot_color(slot: int | None, num_lanes: int = 4) -> Color:

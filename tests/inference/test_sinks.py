@@ -1,4 +1,3 @@
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from lanenet_sad.inference import sinks
+from lanenet_sad.inference import video_sink
 from lanenet_sad.inference.sinks import ImageSink, LanesJsonl, VideoSink, write_image
-from lanenet_sad.lanes.lane import Frame, Image, Lane, LanePrediction
+from lanenet_sad.lanes.lane import Image
 
 RED, BLUE = (220, 30, 30), (30, 30, 220)
 
@@ -25,10 +24,6 @@ def read_video(path: Path) -> tuple[list[float], list[Image]]:
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
         return [float(frame.time) for frame in frames], [frame.to_ndarray(format="rgb24") for frame in frames]
-
-
-def make_frame(index: int = 0) -> Frame:
-    return Frame(np.zeros((60, 80, 3), np.uint8), "drive one.mp4", index, index / 25)
 
 
 def test_video_keeps_number_colours_and_times(tmp_path: Path) -> None:
@@ -137,7 +132,7 @@ def test_containers(tmp_path: Path, suffix: str) -> None:
 
 
 def test_encoder_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sinks, "_ENCODERS", ("no_such_encoder", "mpeg4"))
+    monkeypatch.setattr(video_sink, "_ENCODERS", ("no_such_encoder", "mpeg4"))
     path = tmp_path / "a.mp4"
     with VideoSink(path, fps=29.97, size=(32, 32)) as sink:
         for _ in range(5):
@@ -145,7 +140,7 @@ def test_encoder_falls_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     with av.open(str(path)) as container:
         assert container.streams.video[0].codec_context.name == "mpeg4"
     assert len(read_video(path)[0]) == 5
-    monkeypatch.setattr(sinks, "_ENCODERS", ("no_such_encoder",))
+    monkeypatch.setattr(video_sink, "_ENCODERS", ("no_such_encoder",))
     with pytest.raises(ValueError, match="none of the video encoders no_such_encoder"):
         VideoSink(path, fps=25, size=(32, 32)).__enter__()
     assert list(tmp_path.iterdir()) == [path]
@@ -168,13 +163,41 @@ def test_impossible_videos_are_refused(
         VideoSink(tmp_path / name, fps=fps, size=size)
 
 
-def test_picture_of_another_size_is_refused(tmp_path: Path) -> None:
+def test_pictures_of_other_sizes_are_fitted_in(tmp_path: Path) -> None:
     path = tmp_path / "a.mp4"
-    with VideoSink(path, fps=25, size=(32, 32)) as sink:
+    with VideoSink(path, fps=25, size=(32, 64)) as sink:
+        sink.write(make_two_tone(32, 64))
+        assert sink.faults == ()
+        sink.write(make_two_tone(64, 64))  # becomes 32x32, in the middle
+        sink.write(make_two_tone(20, 80))  # becomes 16x64
+    _, images = read_video(path)
+    assert [image.shape for image in images] == [(32, 64, 3)] * 3
+    for image, red, blue, black in ((images[1], (8, 32), (24, 32), (16, 4)), (images[2], (11, 32), (21, 32), (3, 32))):
+        assert np.abs(image[red].astype(int) - RED).max() <= 12
+        assert np.abs(image[blue].astype(int) - BLUE).max() <= 12
+        assert image[black].max() <= 12
+    assert sink.faults == (
+        f"{path}: 2 pictures, from frame 1 on, have another size than the video; they were fitted into 32x64 pixels "
+        "(height x width).",
+    )
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.zeros((32, 32), np.uint8),
+        np.zeros((32, 32, 4), np.uint8),
+        np.zeros((32, 32, 3)),
+        np.zeros((0, 32, 3), np.uint8),
+    ],
+    ids=["grey", "four-channels", "float", "empty"],
+)
+def test_what_is_no_rgb_picture_is_refused(tmp_path: Path, image: Image) -> None:
+    with VideoSink(tmp_path / "a.mp4", fps=25, size=(32, 32)) as sink:
         sink.write(make_two_tone(32, 32))
-        with pytest.raises(ValueError, match=r"a\.mp4: expected pictures of 32x32 RGB"):
-            sink.write(make_two_tone(34, 32))
-    assert len(read_video(path)[0]) == 1
+        with pytest.raises(ValueError, match=r"a\.mp4: expected RGB pictures, uint8 of shape"):
+            sink.write(image)
+    assert len(read_video(tmp_path / "a.mp4")[0]) == 1
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "lanes.jsonl", "a.png"])
@@ -209,48 +232,3 @@ def test_unknown_image_format_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"cannot write a picture with the extension .*take \.png or \.jpg"):
         write_image(tmp_path / name, make_two_tone(8, 8))
     assert not list(tmp_path.iterdir())
-
-
-def test_lanes_are_one_object_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "lanes.jsonl"
-    lane = Lane(np.array([[10.123456, 59.0], [20.0, 30.005]]), slot=2, confidence=0.98765)
-    with LanesJsonl(path) as sink:
-        sink.write(make_frame(0), LanePrediction((lane, Lane(np.zeros((0, 2)))), (60, 80)))
-        sink.write(make_frame(3), LanePrediction((), (60, 80)))
-    first, second = (json.loads(line) for line in path.read_text(encoding="utf-8").splitlines())
-    assert {key: first[key] for key in ("source", "frame", "time", "width", "height")} == {
-        "source": "drive one.mp4",
-        "frame": 0,
-        "time": 0.0,
-        "width": 80,
-        "height": 60,
-    }
-    assert first["lanes"][0] == {"slot": 2, "confidence": 0.9877, "points": [[10.12, 59.0], [20.0, 30.0]]}
-    assert first["lanes"][1] == {"slot": None, "confidence": 1.0, "points": []}
-    assert (second["frame"], second["time"], second["lanes"]) == (3, 0.12, [])
-
-
-@pytest.mark.parametrize("error_type", [RuntimeError, KeyboardInterrupt], ids=["error", "ctrl-c"])
-def test_interrupted_lanes_keep_their_lines(tmp_path: Path, error_type: type[BaseException]) -> None:
-    path = tmp_path / "lanes.jsonl"
-
-    def write_one() -> None:
-        with LanesJsonl(path) as sink:
-            sink.write(make_frame(), LanePrediction((), (60, 80)))
-            raise error_type
-
-    with pytest.raises(error_type):
-        write_one()
-    assert len(path.read_text().splitlines()) == 1
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_lanes_without_a_line_leave_the_old_file(tmp_path: Path) -> None:
-    path = tmp_path / "lanes.jsonl"
-    path.write_text("old\n")
-    with pytest.raises(RuntimeError, match="no network"), LanesJsonl(path):
-        raise RuntimeError("no network")
-    assert path.read_text() == "old\n"
-    with LanesJsonl(path):
-        pass
-    assert path.read_text() == "old\n"  # nothing could be read: that is no reason to lose what was there

@@ -1,4 +1,5 @@
 import os
+import time
 from pathlib import Path
 
 import av
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 from factories import GREEN, RED, has_color, make_corner_picture
 
-from lanenet_sad.inference import sources
+from lanenet_sad.inference import video_files
 from lanenet_sad.inference.sinks import VideoSink, write_image
 from lanenet_sad.inference.sources import CameraSource, ImagesSource, Source, VideoSource, open_source, open_sources
 from lanenet_sad.lanes.lane import Image
@@ -131,7 +132,7 @@ def test_folder_with_videos_gives_a_source_for_each(tmp_path: Path) -> None:
         ("*.jpg", FileNotFoundError, "no file matches this pattern"),
         ("empty", ValueError, "empty: holds no image and no video"),
         ("*.txt", ValueError, "holds no image and no video"),
-        ("notes.txt", ValueError, r"notes\.txt: expected an image or a video, one of \.bmp"),
+        ("notes.md", ValueError, r"notes\.md: expected an image or a video, one of \.bmp"),
         ("zero.mp4", ValueError, r"zero\.mp4: not a readable video: the file is empty"),
         ("text.mp4", ValueError, r"text\.mp4: not a readable video: Invalid data"),
         ("list.mp4", ValueError, r"list\.mp4: not a readable video"),
@@ -154,7 +155,8 @@ def test_folder_with_videos_gives_a_source_for_each(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_opened_is_named(tmp_path: Path, name: str, error: type[Exception], message: str) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "notes.txt").write_text("x")
+    for suffix in (".txt", ".md"):
+        (tmp_path / f"notes{suffix}").write_text("x")
     (tmp_path / "zero.mp4").write_bytes(b"")
     (tmp_path / "text.mp4").write_text("hello\n" * 100)
     (tmp_path / "list.mp4").write_text("#EXTM3U\n#EXTINF:1,\nhttp://localhost:1/a.ts\n")
@@ -262,15 +264,15 @@ def test_damaged_middle_is_reported_and_the_rest_still_comes(tmp_path: Path) -> 
 
 def test_error_while_reading_ends_the_video_with_a_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = VideoSource(str(write_video(tmp_path / "a.mp4", 10)))
-    decode = sources.decode
+    decode = video_files.decode
 
-    def fail_after_three(*arguments: object) -> object:
-        for number, frame in enumerate(decode(*arguments)):
+    def fail_after_three(*arguments: object, **keywords: object) -> object:
+        for number, frame in enumerate(decode(*arguments, **keywords)):
             if number == 3:
                 raise av.FFmpegError(5, "Input/output error")
             yield frame
 
-    monkeypatch.setattr(sources, "decode", fail_after_three)
+    monkeypatch.setattr(video_files, "decode", fail_after_three)
     assert len(list(source)) == 3
     assert source.faults == [f"{tmp_path / 'a.mp4'}: broke off after 3 of 10 frames: Input/output error."]
 
@@ -287,7 +289,7 @@ def test_a_real_drive(shared: Path) -> None:
 
 
 class FakeCapture:
-    """Stands for a camera that gives three pictures."""
+    """Stands for a camera that gives three pictures, at its own pace."""
 
     def __init__(self, index: int) -> None:
         self.index, self.num_left, self.is_open = index, 3, index == 0
@@ -299,6 +301,7 @@ class FakeCapture:
         return {cv2.CAP_PROP_FPS: 30.0, cv2.CAP_PROP_FRAME_HEIGHT: 24.0, cv2.CAP_PROP_FRAME_WIDTH: 40.0}[key]
 
     def read(self) -> tuple[bool, Image | None]:
+        time.sleep(0.02)
         self.num_left -= 1
         return (True, make_corner_picture()[..., ::-1]) if self.num_left >= 0 else (False, None)
 

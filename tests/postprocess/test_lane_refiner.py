@@ -112,7 +112,7 @@ def test_gaps_get_the_anchors_of_the_picture():
 
 def test_the_farther_off_the_less_sure_and_strays_lower_the_lane():
     x = cubic(ROWS)
-    x[10] += 8
+    x[10] += 4
     (near,) = refine(make_lane(x))
     assert near.point_confidences.argmin() == 10
     assert near.confidence == pytest.approx(0.8 * 0.9, rel=0.02)

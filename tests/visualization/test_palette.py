@@ -3,7 +3,8 @@ import itertools
 import numpy as np
 import pytest
 
-from lanenet_sad.visualization.palette import ego_slots, slot_color
+from lanenet_sad.lanes.slots import ego_slots
+from lanenet_sad.visualization.palette import slot_color
 
 # Machado, Oliveira and Fernandes 2009, severity 1.0, for linear RGB.
 BLINDNESS = {

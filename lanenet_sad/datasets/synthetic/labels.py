@@ -32,11 +32,13 @@ class LaneLabels(NamedTuple):
         lanes: left to right.
         types: what kind of line each of `lanes` is.
         between_lines: whether there is a line on either side of the middle of the picture's bottom row.
+        numbers: which of the road's lines, from 1, each of `lanes` is; the same from wherever it is seen.
     """
 
     lanes: tuple[Lane, ...]
     types: tuple[LaneType, ...]
     between_lines: bool
+    numbers: tuple[int, ...]
 
 
 class _Line(NamedTuple):
@@ -47,12 +49,14 @@ class _Line(NamedTuple):
         kind: what kind of line it is.
         foot: its column on the picture's bottom row, to which it goes on if it begins ahead.
         course: (R,) how far right of the road's reference line it runs or would run, in whole pixels, near to far.
+        number: which of the road's lines it is.
     """
 
     points: Points
     kind: LaneType
     foot: float
     course: tuple[float, ...]
+    number: int
 
 
 def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num_lanes: int) -> LaneLabels:
@@ -67,7 +71,7 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
     """
     near_enough = road.lane_width / view.pixel_width > _NARROWEST * view.camera.image_size[1]
     found: list[_Line] = []
-    for pieces in _lines(road):
+    for number, pieces in enumerate(road_lines(road), start=1):
         visible = [contrast(view, road, piece, light) > 1 for piece in pieces]
         exists = np.any([piece.existing_share(view) > 0.5 for piece in pieces], axis=0)
         rows = labelled_rows(view, np.any(visible, axis=0), exists) & near_enough
@@ -76,7 +80,7 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
             points = _at_label_rows(curve, view.camera, mirrored=mirrored)
             if len(points) >= _MIN_POINTS:
                 kind = pieces[int(np.argmax([seen.sum() for seen in visible]))].lane_type
-                found.append(_Line(points, kind, foot, _course(view, pieces[0], mirrored=mirrored)))
+                found.append(_Line(points, kind, foot, _course(view, pieces[0], mirrored=mirrored), number))
     found.sort(key=lambda line: line.course)
     middle = (view.camera.image_size[1] - 1) / 2
     num_left = sum(line.foot < middle for line in found)
@@ -84,10 +88,15 @@ def label_lanes(view: RoadView, road: Road, light: Light, *, mirrored: bool, num
     lanes = tuple(
         Lane(line.points, slot if 1 <= slot <= num_lanes else None) for line, slot in zip(found, slots, strict=True)
     )
-    return LaneLabels(lanes, tuple(line.kind for line in found), 0 < num_left < len(found))
+    return LaneLabels(
+        lanes,
+        tuple(line.kind for line in found),
+        0 < num_left < len(found),
+        tuple(line.number for line in found),
+    )
 
 
-def _lines(road: Road) -> list[list[Marking]]:
+def road_lines(road: Road) -> list[list[Marking]]:
     """The labelled markings; pieces of one line that changes its kind on the way stand together."""
     lines: dict[tuple[float, Knots], list[Marking]] = {}
     for marking in road.markings:

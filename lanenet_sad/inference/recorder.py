@@ -1,0 +1,227 @@
+"""What becomes of one source on disk: drawn pictures or a video, lanes, measures, the strip, files for other tools."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+from lanenet_sad.inference.interesting_frames import InterestingFrames
+from lanenet_sad.inference.lanes_jsonl import LanesJsonl
+from lanenet_sad.inference.metrics_csv import MetricsCsv
+from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, name_below_out
+from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, Behind, StageClock
+from lanenet_sad.inference.run_summary import SourceSummary, SummaryBuilder
+from lanenet_sad.inference.sinks import VideoSink, write_image
+from lanenet_sad.inference.sources import ImagesSource, Source
+from lanenet_sad.lanes.driving import DrivingEvent
+from lanenet_sad.lanes.files import lines_path, write_culane_lines
+from lanenet_sad.lanes.label_tools import write_cvat, write_labelme
+from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
+from lanenet_sad.lanes.tusimple_files import write_tusimple
+from lanenet_sad.visualization.annotators import Annotator, annotate_all
+
+FileFormat = Literal["jsonl", "culane", "tusimple", "labelme", "cvat"]
+
+
+@dataclass(frozen=True)
+class RecordingStyle:
+    """What is drawn and written of every source.
+
+    Attributes:
+        out: folder.
+        annotators: draw into a copy of every frame, in this order.
+        file_format: of what is written beside `lanes.jsonl`.
+        num_lanes: L of the network.
+        suffix: between name and ending of files that several ranks would otherwise share.
+    """
+
+    out: Path
+    annotators: Sequence[Annotator]
+    file_format: FileFormat = "jsonl"
+    num_lanes: int = 4
+    suffix: str = ""
+
+
+class Recorder:
+    """Draws and writes what is found in one source, a context manager.
+
+    Pictures are encoded in a thread of their own. Whatever ends the block, a full disk, an error or Ctrl-C, the files
+    appear under their names with what was finished, and `summary` is what was found.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        style: RecordingStyle,
+        *,
+        clock: StageClock,
+        is_drive: bool,
+        known: Sequence[str] = (),
+    ) -> None:
+        """Prepare; files are opened at the start of the `with` block.
+
+        Args:
+            source: what the frames come from.
+            style: what is drawn and written.
+            clock: to count the time of drawing and writing with.
+            is_drive: frames follow each other, so that measures and a strip make sense.
+            known: lines about pictures that an earlier run has done; they are kept, before those to come.
+        """
+        self.source, self.style, self.clock, self.is_drive = source, style, clock, is_drive
+        self.paths: list[Path] = []
+        self.faults: list[str] = []
+        self._known = known
+        self._kept: list[LanePrediction] = []
+        self._builder = SummaryBuilder(
+            source.files[0] if len(source.files) == 1 else source.name, num_lanes=style.num_lanes
+        )
+        self._strip = InterestingFrames(num_lanes=style.num_lanes)
+        self._video: VideoSink | None = None
+        self._clean_up = ExitStack()
+        self._started = 0.0
+
+    @property
+    def lanes_path(self) -> Path:
+        """The source's lane file."""
+        name = "" if isinstance(self.source, ImagesSource) else f"{self.source.name}."
+        return self.style.out / f"{name}lanes{self.style.suffix}.jsonl"
+
+    def beside(self, ending: str) -> Path:
+        """Another file about this source."""
+        return self.style.out / f"{self.source.name}{self.style.suffix}.{ending}"
+
+    def __enter__(self) -> Self:
+        self._started = time.perf_counter()
+        with ExitStack() as stack:
+            stack.callback(self._write_files_of_format)
+            if self.is_drive:
+                stack.callback(self._write_strip)
+            self._lines = stack.enter_context(LanesJsonl(self.lanes_path))
+            self._table = stack.enter_context(MetricsCsv(self.beside("metrics.csv"))) if self.is_drive else None
+            self._videos = stack.enter_context(ExitStack())  # closed after the last picture was handed to it
+            self._encode = stack.enter_context(Behind(self._store, depth=4, name="encode", niceness=BEHIND_THE_NETWORK))
+            self._clean_up = stack.pop_all()
+        for line in self._known:
+            self._lines.copy(line)
+        return self
+
+    def write(self, frame: Frame, prediction: LanePrediction) -> Image:
+        """Draw and write one frame; returns the drawn picture.
+
+        Raises:
+            ValueError: a picture could not be written; perhaps one of the frames before, as they are stored later.
+            OSError: the disk is full or gone.
+        """
+        with self.clock.measure("draw"):
+            drawn = annotate_all(frame.image, prediction, self.style.annotators)
+        self._encode((frame, drawn))
+        with self.clock.measure("write"):
+            self._lines.write(frame, prediction)
+            if self._table is not None:
+                self._table.write(frame, prediction)
+                self._strip.add(frame, drawn, prediction)
+            self._builder.add(frame, prediction)
+            if self.style.file_format != "jsonl":
+                # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
+                name = (cvat_name if self.style.file_format == "cvat" else name_below_out)(self.source, frame)
+                self._kept.append(replace(prediction, name=name, run_time=0.0))
+        return drawn
+
+    def summary(self, *, events: Sequence[DrivingEvent] = (), finished: bool = True) -> SourceSummary:
+        """What has been found, to ask for after the end of the block.
+
+        Args:
+            events: that were going on when the source ended.
+            finished: whether the source was read to its end.
+        """
+        self._builder.add_events(events)
+        return self._builder.finish(
+            seconds=time.perf_counter() - self._started,
+            stages=self.clock.seconds,
+            faults=[*self.source.faults, *self.faults],
+            dropped_frames=self.source.dropped,
+            finished=finished,
+        )
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            self._clean_up.__exit__(error_type, error, traceback)
+        finally:
+            self.faults += self._video.faults if self._video is not None else ()
+        written = [self.lanes_path] if self._lines.num_lines else []
+        if self._table is not None and self._table.num_rows:
+            written.append(self._table.path)
+        self.paths[:0] = written
+
+    def _store(self, item: tuple[Frame, Image]) -> None:
+        """In the thread that encodes."""
+        frame, drawn = item
+        with self.clock.measure("encode"):
+            if isinstance(self.source, ImagesSource):
+                path = self.style.out / name_below_out(self.source, frame)
+                write_image(path, drawn)
+                self.paths.append(path)
+                return
+            if self._video is None:
+                path = self.beside("mp4")
+                sink = VideoSink(
+                    path, fps=self.source.fps or 25.0, size=frame.size, pixel_aspect=self.source.pixel_aspect
+                )
+                self._video = self._videos.enter_context(sink)
+                self.paths.append(path)
+            self._video.write(drawn, frame.time)
+
+    def _write_strip(self) -> None:
+        path = self.beside("strip.jpg")
+        try:
+            if self._strip.write(path):
+                self.paths.append(path)
+        except OSError as error:  # a full disk: what ended the run says more
+            self.faults.append(str(error))
+
+    def _write_files_of_format(self) -> None:
+        file_format, kept = self.style.file_format, self._kept
+        if file_format in ("culane", "labelme"):
+            for prediction in kept:
+                self._write_beside_picture(prediction)
+        elif file_format == "tusimple" and kept:
+            self._write_one_file(self.beside("tusimple.json"), write_tusimple)
+        elif file_format == "cvat" and kept:
+            self._write_one_file(cvat_path(self.style.out, self.source), write_cvat)
+
+    def _write_one_file(self, path: Path, write: Callable[[Path, Sequence[LanePrediction]], object]) -> None:
+        write(path, self._kept)
+        self.paths.append(path)
+
+    def _write_beside_picture(self, prediction: LanePrediction) -> None:
+        is_culane = self.style.file_format == "culane"
+        title, find_path = ("CULane", lines_path) if is_culane else ("labelme", labelme_path)
+        path = find_path(self.style.out, prediction.name)
+        if path in self.paths:
+            self.faults.append(f"{prediction.name}: {title}'s name for its lanes, {path}, is taken; left out.")
+            return
+        if is_culane:
+            write_culane_lines(path, prediction.lanes)
+        else:
+            assert isinstance(self.source, ImagesSource)  # the others are refused at the door
+            write_labelme(path, prediction, Path(self.source.folder) / prediction.name)
+        self.paths.append(path)
+
+
+def planned_outputs(sources: Sequence[Source], out: Path) -> list[Path]:
+    """The drawn pictures and videos that the sources will become."""
+    targets = []
+    for source in sources:
+        if isinstance(source, ImagesSource):
+            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
+        else:
+            targets.append(out / f"{source.name}.mp4")
+    return targets

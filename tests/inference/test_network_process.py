@@ -1,0 +1,120 @@
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from factories import write_video, write_weights
+
+from lanenet_sad.inference import pipeline as pipeline_module
+from lanenet_sad.inference.network_process import NetworkProcess, ProcessEndedError
+from lanenet_sad.inference.pipeline import LanePipeline
+from lanenet_sad.inference.predictor import Predictor
+from lanenet_sad.postprocess.decode import LaneDecoder
+
+
+@pytest.fixture(scope="module")
+def predictor(tmp_path_factory) -> Predictor:
+    path = write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
+    predictor = Predictor.from_weights(path, device="cpu")
+    # what an untrained network sees is no line, and would be left out as stray points
+    return replace(predictor, decoder=LaneDecoder(threshold=0.0, refine=False))
+
+
+@pytest.fixture(scope="module")
+def process(predictor):
+    """One for all tests: it takes seconds to start."""
+    with NetworkProcess(predictor, batch_size=2) as process:
+        process.start()
+        wait_for(process)
+        yield process
+
+
+def wait_for(process: NetworkProcess) -> None:
+    deadline = time.monotonic() + 60
+    while not process.is_ready:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def make_views(predictor: Predictor, count: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (count, *predictor.view.input_size, 3), np.uint8)
+
+
+def test_outputs_are_those_of_the_network_here_in_order(predictor, process):
+    batches = [make_views(predictor, count, seed) for seed, count in enumerate((1, 2, 1, 2))]
+    process.submit(batches[0])
+    outputs = []
+    for batch in batches[1:]:
+        process.submit(batch)
+        outputs.append(process.result())
+    outputs.append(process.result())
+    assert process.num_waiting == 0
+    for batch, output in zip(batches, outputs, strict=True):
+        expected = predictor.infer(batch)
+        torch.testing.assert_close(output.segmentation_logits, expected.segmentation_logits, rtol=0, atol=1e-4)
+        torch.testing.assert_close(output.existence_logits, expected.existence_logits, rtol=0, atol=1e-4)
+
+
+def test_outputs_that_nobody_fetched_do_not_come_later(predictor, process):
+    process.submit(make_views(predictor, 1, 1))
+    process.submit(make_views(predictor, 1, 2))
+    process.forget()
+    views = make_views(predictor, 1, 3)
+    process.submit(views)
+    torch.testing.assert_close(
+        process.result().existence_logits, predictor.infer(views).existence_logits, rtol=0, atol=1e-4
+    )
+
+
+def test_a_video_has_the_same_lanes_through_it(predictor, process, tmp_path, monkeypatch):
+    video = write_video(tmp_path / "drive.mp4", num_frames=7)
+    monkeypatch.setattr(pipeline_module, "_LONG", 1)
+    through = list(LanePipeline(video, predictor=predictor, follow=False, process=process))
+    here = list(LanePipeline(video, predictor=predictor, follow=False))
+    assert [frame.index for frame, _ in through] == list(range(7))
+    for (_, one), (_, other) in zip(through, here, strict=True):
+        assert len(one.lanes) == len(other.lanes) > 0
+        for lane, expected in zip(one.lanes, other.lanes, strict=True):
+            np.testing.assert_allclose(lane.points, expected.points, atol=0.05)
+
+
+def test_a_killed_process_costs_nothing_but_speed(predictor, tmp_path, monkeypatch):
+    video = write_video(tmp_path / "drive.mp4", num_frames=12)
+    monkeypatch.setattr(pipeline_module, "_LONG", 1)
+    with NetworkProcess(predictor) as process:
+        process.start()
+        wait_for(process)
+        pid = process._process.pid
+
+        def run() -> Iterator[int]:
+            for frame, _ in LanePipeline(video, predictor=predictor, follow=False, process=process, depth=1):
+                yield frame.index
+                if frame.index == 1:
+                    os.kill(pid, signal.SIGKILL)
+
+        with pytest.warns(UserWarning, match="The network's process has ended"):
+            assert list(run()) == list(range(12))
+
+
+def test_it_ends_with_its_block_and_leaves_nothing(predictor):
+    with NetworkProcess(predictor) as process:
+        process.start()
+        file, running = process._file, process._process
+        assert running.poll() is None
+    assert running.poll() is not None
+    assert not file.exists()
+    with pytest.raises(ProcessEndedError):
+        process.submit(make_views(predictor, 1, 0))
+
+
+def test_where_no_memory_can_be_had_the_network_works_here(predictor, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline_module, "_LONG", 1)
+    monkeypatch.setattr(os, "posix_fallocate", lambda *_: (_ for _ in ()).throw(OSError(28, "No space left")))
+    video = write_video(tmp_path / "drive.mp4", num_frames=3)
+    with LanePipeline(video, predictor=predictor, follow=False) as pipeline:
+        assert len(list(pipeline)) == 3
+        assert pipeline.process is None
