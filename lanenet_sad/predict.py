@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.ranks import Rank
 from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle, planned_outputs
-from lanenet_sad.inference.resume import finished_pictures, finished_source, identity_of, identity_of_file
+from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, what_is_left
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
@@ -123,8 +123,6 @@ def predict(
     selection = FrameSelection(every=every, start=start, duration=duration, max_height=max_height)
     sources = open_sources(source, sequence=sequence, leave_out=out, selection=selection)
     refuse_inputs(planned_outputs(sources, out), sources)
-    if format in ("labelme", "cvat"):
-        refuse_label_files(sources, out, format)
     settings: dict[str, object] = {
         "weights": identity_of_file(weights) if weights else "shipped",
         "threshold": threshold,
@@ -146,13 +144,16 @@ def predict(
         tracking=tracking, batch_size=batch_size, ldw=ldw, birds_eye=birds_eye, resume=resume, progress=progress,
         weights_name=weights.name if weights else "shipped",
     )  # fmt: skip
+    parts = [run.what_is_left(each) for each in _share(sources, rank, format)]
+    if format in ("labelme", "cvat"):
+        refuse_label_files([part.source for part in parts if part.source is not None], out, format)
     with ExitStack() as stack:
         run.window = stack.enter_context(Window("lanenet-sad")) if show else None
         if predictor.device.type == "cpu" and num_cores > 1 and rank.is_alone:
             run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
         try:
-            for each in _share(sources, rank, format):
-                run.do(each)
+            for part in parts:
+                run.do(part)
         finally:
             summary = run.finish()
     return summary
@@ -184,23 +185,28 @@ class _Run:
         self.faults: list[str] = []
         self.summaries: list[SourceSummary] = []
 
-    def do(self, source: Source) -> None:
-        """One source: every frame that can be read."""
-        is_drive = not isinstance(source, ImagesSource) or source.sequence
+    def what_is_left(self, source: Source) -> Left:
+        """What there is to do of a source: all of it, unless an earlier run is resumed."""
         settings = {**self.settings, "input": identity_of(source)}
-        summary_path = self.style.out / f"{source.name}{self.style.suffix}.summary.json"
-        known: Sequence[str] = ()
-        if self.resume and is_drive and (done := finished_source(summary_path, settings)):
-            self.num_done_before += 1
-            self.num_frames += done.num_frames
-            self.num_lanes += done.num_lanes
-            self.faults += done.faults
+        if not self.resume:
+            return Left(source, settings)
+        in_one_file = self.style.file_format in ("tusimple", "cvat")
+        path = self._summary_path(source)
+        return what_is_left(source, settings, out=self.style.out, summary_path=path, in_one_file=in_one_file)
+
+    def _summary_path(self, source: Source) -> Path:
+        return self.style.out / f"{source.name}{self.style.suffix}.summary.json"
+
+    def do(self, part: Left) -> None:
+        """What is left of one source: every frame that can be read."""
+        source = part.source
+        self.num_done_before += len(part.known) if source is not None else 1
+        self.num_frames += part.done.num_frames
+        self.num_lanes += part.done.num_lanes
+        self.faults += part.done.faults
+        if source is None:
             return
-        if self.resume and isinstance(source, ImagesSource) and not is_drive:
-            finished = finished_pictures(source, sorted(self.style.out.glob("lanes*.jsonl")), self.style.out)
-            source = source.restricted([file for file in source.files if file not in finished])
-            known = tuple(finished.values())
-            self.num_done_before += len(known)
+        is_drive = not isinstance(source, ImagesSource) or source.sequence
         follower = LaneFollower.standard(num_lanes=self.style.num_lanes, calibration=self.camera)
         pipeline = LanePipeline(
             source,
@@ -212,7 +218,7 @@ class _Run:
             row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
         )
         style = replace(self.style, annotators=self._annotators(follower if is_drive else None))
-        recorder = Recorder(source, style, clock=pipeline.clock, is_drive=is_drive, known=known)
+        recorder = Recorder(source, style, clock=pipeline.clock, is_drive=is_drive, known=part.known)
         finished_all = False
         try:
             with pipeline, recorder:
@@ -221,9 +227,9 @@ class _Run:
             summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
             self._count(recorder, summary)
             if is_drive and summary.frames:
-                self._write_summary(summary, settings, summary_path)
+                self._write_summary(summary, part.settings, self._summary_path(source))
 
-    def _write_summary(self, summary: SourceSummary, settings: dict[str, object], path: Path) -> None:
+    def _write_summary(self, summary: SourceSummary, settings: Mapping[str, object], path: Path) -> None:
         try:
             RunSummary((summary,), weights=self.weights_name, settings=settings).write(path)
             self.paths.append(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lanenet_sad.inference.sources import ImagesSource, Source
+from lanenet_sad.inference.sources import ImagesSource, Source, StreamSource
 
 
 @dataclass(frozen=True)
@@ -27,9 +28,58 @@ class Done:
     faults: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Left:
+    """What there is to do of a source.
+
+    Attributes:
+        source: what has not been done; None: an earlier run has finished it.
+        settings: of the run and the source, as its summary will have them.
+        known: lines about the pictures that an earlier run has done.
+        done: what an earlier run said about them, or about the whole.
+    """
+
+    source: Source | None
+    settings: Mapping[str, object]
+    known: tuple[str, ...] = ()
+    done: Done = Done(0, 0, ())
+
+
+def what_is_left(
+    source: Source, settings: Mapping[str, object], *, out: Path, summary_path: Path, in_one_file: bool
+) -> Left:
+    """What an earlier run into the same folder has left to do of a source.
+
+    Args:
+        source: as it was named.
+        settings: of the run and the source.
+        out: the folder.
+        summary_path: where the summary of a finished drive stands.
+        in_one_file: something is written about all pictures in one file, so that all have to be done again.
+    """
+    if not isinstance(source, ImagesSource) or source.sequence:
+        done = finished_source(summary_path, settings)
+        return Left(source, settings) if done is None else Left(None, settings, done=done)
+    if in_one_file:
+        return Left(source, settings)
+    finished = finished_pictures(source, sorted(out.glob("lanes*.jsonl")), out)
+    rest = source.restricted([file for file in source.files if file not in finished])
+    num_lanes = sum(len(json.loads(line)["lanes"]) for line in finished.values())
+    return Left(rest, settings, tuple(finished.values()), Done(len(finished), num_lanes, ()))
+
+
 def identity_of(source: Source) -> dict[str, object]:
-    """What tells whether a source is still the same: its name, and its file's size and time of change."""
-    return {"name": source.name, **(identity_of_file(Path(source.files[0])) if len(source.files) == 1 else {})}
+    """What tells whether a source is still the same: its name, and its files' sizes and times of change.
+
+    Of the frames of a sequence, however many they are, this is one number; of a stream, its address without secrets.
+    """
+    if isinstance(source, StreamSource):
+        return {"name": source.name, "address": source.address}
+    files = [identity_of_file(Path(file)) for file in source.files]
+    if len(files) == 1:
+        return {"name": source.name, **files[0]}
+    digest = hashlib.sha256(json.dumps(files).encode()).hexdigest()
+    return {"name": source.name, **({"files": len(files), "sha256_of_list": digest} if files else {})}
 
 
 def identity_of_file(file: Path) -> dict[str, object]:
@@ -59,18 +109,27 @@ def finished_pictures(source: ImagesSource, lanes_paths: Sequence[Path], out: Pa
     Args:
         source: unrelated pictures.
         lanes_paths: `lanes.jsonl`, also those of other ranks; lines that make no sense are passed over.
-        out: folder of the drawn copies.
+        out: folder of the drawn copies; one that is older than its picture does not count.
 
     Returns:
         File of the picture -> its line.
     """
     wanted, done = set(source.files), {}
     for path in lanes_paths:
-        for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):  # names may hold other line ends
             try:
-                file = json.loads(line)["source"]
+                content = json.loads(line)
+                file = content["source"]
+                is_wanted = file in wanted and isinstance(content["lanes"], list)
             except (ValueError, KeyError, TypeError):
                 continue
-            if file in wanted and (out / os.path.relpath(file, source.folder)).is_file():
+            if is_wanted and _is_newer(out / os.path.relpath(file, source.folder), Path(file)):
                 done[file] = line
     return done
+
+
+def _is_newer(copy: Path, original: Path) -> bool:
+    try:
+        return copy.is_file() and copy.stat().st_mtime_ns >= original.stat().st_mtime_ns
+    except OSError:  # the original has gone: it is to be told as a fault
+        return False
