@@ -137,3 +137,14 @@ def test_measures_are_compared_with_the_truth(capsys):
     script = load("geometry")
     script.main(["--drives", "1", "--seconds", "0.5", "--no-network", "--size", "120", "320"])
     assert len(capsys.readouterr().out.splitlines()) == 2 + 2 * 3
+
+
+def test_the_accuracy_of_measures_is_told_as_a_table(capsys):
+    script = load("geometry")
+    script.main(["--drives", "1", "--seconds", "1", "--size", "180", "320", "--no-network"])
+    table = [[cell.strip() for cell in line.strip("|").split("|")] for line in capsys.readouterr().out.splitlines()]
+    assert {len(row) for row in table} == {8}
+    assert len(table) == 2 + 2 * 3
+    assert table[2][:2] == ["true", "true"]
+    assert table[2][-1] == "100%"
+    assert float(table[2][3]) < 5  # cm of offset, from true lanes and with the true camera

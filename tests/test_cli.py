@@ -94,6 +94,8 @@ COMMANDS = [
     "attention road.jpg --out out --normalization softmax --mapping max --power 4",
     "convert port/exp10_best.pth --out weights.safetensors",
     "convert model.pt --out w.safetensors --input-size 208 976 --aspect 4.686",
+    "calibrate boards --pattern 9 6 --square-size 0.025 --out camera.yaml --height 1.4",
+    "calibrate drive.mp4 --out camera.yaml --camera lens.yaml --height 1.4",
     "demo --out demo",
 ]
 

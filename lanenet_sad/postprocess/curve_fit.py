@@ -17,7 +17,7 @@ _SPANS = 6  # of the spline from a lane's nearest to its farthest row
 _PASSES = 3  # of the fits that follow the search, each through the points that the one before agrees with
 _USUAL = 6  # times the median distance from the curve, beyond which a point is a stray
 _ENOUGH = 0.9  # of the points: where so many agree, no more samples are drawn
-_RIDGE = 1e-9  # penalty that decides where points lie in too few rows for a polynomial
+_RIDGE = 1e-9  # penalty that decides where points lie in too few rows to do so
 _STIFFEST = 1e3  # penalty beyond which the equations only lose digits
 
 
@@ -86,7 +86,8 @@ class SmoothCurves:
         self.basis, self.penalty = self.powers, _RIDGE * np.eye(degree + 1)
         if curve == "spline":
             self.basis = _spline()(at.clip(-1, 1))
-            self.penalty = min(stiffness * (height / half) ** 5, _STIFFEST) * _wiggling()
+            penalty = min(stiffness * (height / half) ** 5, _STIFFEST) * _wiggling()
+            self.penalty = penalty + _RIDGE * np.eye(len(penalty))
 
     def fit(self, place: NDArray[np.intp], x: Values, weights: Values, tolerance: float) -> Values:
         """Columns of the smooth curve through points of a lane.

@@ -51,7 +51,7 @@ class BirdsEyeAnnotator(Annotator):
         Args:
             camera: with height and pitch, or a function that gives the present one or None.
             num_lanes: L of the network, which says which slots are the ego lines.
-            share: height of the inset as a share of the picture's.
+            share: height of the inset as a share of the picture's, at most of three quarters of its width.
             ahead: metres ahead of the camera that the inset shows.
             across: metres from its left to its right border.
         """
@@ -67,7 +67,8 @@ class BirdsEyeAnnotator(Annotator):
     def draw(self, image: Image, prediction: LanePrediction) -> None:
         """Draw the inset, in place."""
         camera = self._camera() if callable(self._camera) else self._camera
-        height, width = round(self.share * image.shape[0]), round(self.share * image.shape[0] * 0.8)
+        side = self.share * min(image.shape[0], 0.75 * image.shape[1])  # upright pictures have no room for more
+        height, width = round(side), round(side * 0.8)
         too_small = height < _SMALLEST_INSET or 2 * width > image.shape[1]
         if camera is None or camera.height is None or camera.pitch is None or too_small:
             return

@@ -96,6 +96,28 @@ def test_an_absent_lane_is_not_decoded_however_bright_its_map():
     assert prediction.lanes[0].confidence == pytest.approx(0.99988, abs=1e-4)
 
 
+def test_points_are_as_sure_as_the_smoothed_map_and_drawn_ones_less():
+    lane = straight(420, 760, 2)
+    output = make_lane_output([lane], CULANE, sure=3.0)
+    output.segmentation_logits[:, :, 210:] = 0.0  # nothing seen near the camera: every class as likely
+    (prediction,) = LaneDecoder()(output, [CULANE.place((590, 1640))], [(590, 1640)])
+    (found,) = prediction.lanes
+    rows, sure = found.points[:, 1], found.point_confidences
+    drawn = sure <= 0.3  # the threshold, which the end of what is seen is just above
+    assert rows[0] == 589
+    assert rows[drawn].min() > rows[~drawn].max() > 410
+    np.testing.assert_allclose(sure[drawn], sure[~drawn][0] / 2)
+    full = np.exp(3) / (np.exp(3) + 4)
+    assert full - 0.35 < np.median(sure[~drawn]) < full
+
+
+def test_a_map_of_ones_gives_no_confidence_above_one():
+    output = make_lane_output(LANES, CULANE, sure=90.0)
+    (prediction,) = LaneDecoder(smoothing=3)(output, [CULANE.place((590, 1640))], [(590, 1640)])
+    sure = np.concatenate([lane.point_confidences for lane in prediction.lanes])
+    assert 0.98 < sure.max() <= 1
+
+
 def test_weak_probabilities_give_no_points():
     (prediction,) = LaneDecoder(threshold=0.9)(
         make_lane_output(LANES, CULANE, sure=2.0), [CULANE.place((590, 1640))], [(590, 1640)]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom, run_to_horizon
+from lanenet_sad.postprocess.refine import drop_strays, run_to_bottom, run_to_horizon, seen_on_a_line
 
 SIZE = (590, 1640)
 ROWS = np.arange(589.0, 250.0, -10.0)
@@ -36,6 +36,30 @@ def test_noise_that_is_no_line_gives_none():
 def test_too_few_points_to_tell_are_left_alone(count):
     points = curve()[:count]
     assert drop_strays(points, SIZE[1]) is points
+
+
+def test_lines_of_a_picture_are_judged_each_for_itself():
+    lines = [curve(60.0), curve()[:3], curve(-90.0)[20:26], curve(30.0)[5:13], curve()[:0]]
+    lines[0][[3, 17, 33], 0] += 200
+    lines[2][2, 0] -= 300
+    together = seen_on_a_line(lines, SIZE[1])
+    assert [flags.tolist() for flags in together] == [seen_on_a_line([line], SIZE[1])[0].tolist() for line in lines]
+    assert [int((~flags).sum()) for flags in together] == [3, 0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("degree", [1, 2, 3])
+def test_what_lies_off_is_what_lies_off_the_fit_of_numpy(degree):
+    """The same weights, fitted one lane after the other by another solver."""
+    points = curve(80.0)[: {1: 5, 2: 9, 3: 34}[degree]]
+    points[:, 0] += np.random.default_rng(degree).normal(0, 22, len(points))
+    weights = np.ones(len(points))
+    for power in (1,) * 6 + (2,) * 6 + (3,) * 8:
+        fit = np.polynomial.Polynomial.fit(points[:, 1], points[:, 0], min(power, degree), w=np.sqrt(weights))
+        off = np.abs(points[:, 0] - fit(points[:, 1]))
+        weights = np.maximum(1 / (1 + (off / (0.012 * SIZE[1])) ** 2), 1e-4)
+    (kept,) = seen_on_a_line([points], SIZE[1])
+    assert kept.tolist() == (off < 2.5 * 0.012 * SIZE[1]).tolist()
+    assert degree < 3 or not kept.all()
 
 
 def test_a_line_runs_on_to_the_bottom_row():

@@ -129,3 +129,15 @@ def test_line_types_of_the_own_lane_in_words():
     assert describe_line_types(LanePrediction(lanes, SIZE)) == ["left solid dashed yellow"]
     assert describe_line_types(LanePrediction(both, SIZE)) == ["left solid dashed yellow | right dashed white"]
     assert describe_line_types(LanePrediction(lanes[:1], SIZE)) == []
+
+
+def test_inset_and_measures_do_not_meet_in_an_upright_picture():
+    size = (768, 480)
+    image = np.full((*size, 3), 90, np.uint8)
+    road = RoadMeasures(-0.004, -1.42, 3.1, time_to_crossing=2.5, crossing_side="right")
+    camera = make_camera(image_size=size, centre=(239.5, 383.5))
+    columns = []
+    for annotator in (MeasuresAnnotator(), BirdsEyeAnnotator(camera)):
+        drawn = annotator.annotate(image, LanePrediction((), size, road=road))
+        columns.append(np.nonzero((drawn != image).any(axis=(0, 2)))[0])
+    assert columns[0].max() < columns[1].min()
