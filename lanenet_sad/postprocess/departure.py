@@ -29,7 +29,7 @@ class DepartureWarner:
     so for `minimum_duration`; it is over when they are `release_distance` away. It is told twice, when it begins and,
     with the same start, when it is over. Frames without measures do not end it for `longest_gap` seconds; after that it
     ended when it was last seen. When the lane changes, the line that was crossed is on the other side, which ends the
-    departure too.
+    departure too; from there it is warned about again once the wheels have been `release_distance` away.
     """
 
     def __init__(
@@ -91,6 +91,7 @@ class DepartureWarner:
     def reset(self) -> None:
         """Forget what goes on, for a new source; call `close` before if the open departures shall be told."""
         self._open: dict[Side, _Departure] = {}
+        self._crossed: set[Side] = set()  # sides of lines that a lane change has just crossed
         self._time: float | None = None
 
     def __call__(self, prediction: LanePrediction, time: float, frame: int) -> LanePrediction:
@@ -112,6 +113,7 @@ class DepartureWarner:
         for side in ("left", "right"):
             if side in changed:
                 events += self._end(side, time)
+                self._crossed = {"right" if side == "left" else "left"}
             events += self._follow(side, prediction, time, frame)
         return replace(prediction, events=(*prediction.events, *events))
 
@@ -142,8 +144,10 @@ class DepartureWarner:
             if departure is not None and time - departure.latest > self.longest_gap:
                 return self._end(side, departure.latest)
             return []
+        if distance >= self.release_distance:
+            self._crossed.discard(side)
         if departure is None:
-            if distance >= self.warn_distance or not self._moves_towards(side, road):
+            if side in self._crossed or distance >= self.warn_distance or not self._moves_towards(side, road):
                 return []
             departure = self._open[side] = _Departure(time, frame, distance, time)
         elif distance >= self.release_distance:

@@ -61,18 +61,16 @@ def test_missing_measures_end_a_departure_only_after_a_while(missing, count, how
         assert events[1].start + events[1].duration == pytest.approx(4 * STEP)
 
 
-def test_a_lane_change_ends_the_departure_over_that_line():
+def test_a_lane_change_ends_the_departure_and_leaving_the_line_behind_is_none():
     change = DrivingEvent("lane_change", "left", 0.0, 0, 1.0, is_over=True)
     frames = [make_frame(d) for d in (0.0, -0.3, -0.6, -0.8)] + [make_frame(2.0, -0.6, events=[change])]
     frames += [make_frame(2.0, d) for d in (-0.3, 0.1, 0.4, 0.8)]
     events = [event for event in drive(DepartureWarner(), frames) if event.kind == "departure"]
-    assert [(event.side, event.is_over) for event in events] == [
-        ("left", False),
-        ("left", True),
-        ("right", False),
-        ("right", True),
-    ]
+    assert [(event.side, event.is_over) for event in events] == [("left", False), ("left", True)]
     assert events[1].minimum_distance == pytest.approx(-0.8)
+    back = [*frames, *(make_frame(2.0, d) for d in (0.0, 0.0, 0.0, 0.0))]
+    events = [event for event in drive(DepartureWarner(), back) if event.kind == "departure"]
+    assert [(event.side, event.is_over) for event in events[2:]] == [("right", False)]  # towards the line again
 
 
 def test_a_departure_that_goes_on_at_the_end_is_told_by_close():
