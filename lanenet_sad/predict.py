@@ -105,7 +105,7 @@ def predict(
         every: of a drive, only every so many-th frame.
         start: of a drive, the second to begin at.
         duration: of a drive, how many seconds; default: to the end.
-        max_height: make higher pictures smaller first, to this height in pixels.
+        max_height: make higher pictures smaller first, to this height in pixels; lanes are in pixels of these.
         format: culane or tusimple: also write these benchmarks' own files; labelme or cvat: also write first labels
             to correct in these programs.
         resume: go on where an earlier run into the same folder stopped: finished videos and pictures are left alone.
@@ -114,6 +114,8 @@ def predict(
     """
     if (ldw or birds_eye) and not tracking:
         raise ValueError("--ldw and --birds-eye draw what is measured along a drive; leave --no-tracking out.")
+    if max_height is not None and format != "jsonl":
+        raise ValueError(f"--format {format} is about the original pictures; leave --max-height {max_height} out.")
     rank = Rank.of_environment()
     if rank.count > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
         device = f"cuda:{rank.local_index % torch.cuda.device_count()}"
@@ -153,7 +155,10 @@ def predict(
             run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
         try:
             for part in parts:
-                run.do(part)
+                try:
+                    run.do(part)
+                except ValueError as error:  # about this source, such as another shape than the calibration's
+                    run.faults.append(f"{part.source.name}: {error}" if part.source else str(error))
         finally:
             summary = run.finish()
     return summary

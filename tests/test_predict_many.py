@@ -18,7 +18,9 @@ from lanenet_sad.inference.lanes_jsonl import read_lanes_jsonl
 from lanenet_sad.inference.recorder import Recorder
 from lanenet_sad.inference.sinks import VideoSink
 from lanenet_sad.inference.sources import VideoSource
+from lanenet_sad.lanes.calibration_files import write_calibration
 from lanenet_sad.lanes.lane import LanePrediction
+from lanenet_sad.lanes.perspective import CameraCalibration
 from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
 
@@ -293,3 +295,20 @@ def test_more_ranks_than_sources_leave_nothing_undone_and_nothing_wrong(tmp_path
         counts.append(find(tmp_path / "drive.mp4", tmp_path / "out", weights).num_frames)
     assert sorted(counts) == [0, 0, 3]
     assert len(list((tmp_path / "out").glob("*.mp4"))) == 1
+
+
+def test_a_video_of_another_shape_than_the_calibration_does_not_stop_the_others(tmp_path, weights):
+    write_video(tmp_path / "in/a.mp4", num_frames=3, size=(160, 160))
+    write_video(tmp_path / "in/b.mp4", num_frames=3, size=(64, 160))
+    camera = CameraCalibration((64, 160), (140.0, 140.0), (79.5, 31.5), height=1.4, pitch=0.02)
+    write_calibration(tmp_path / "camera.yaml", camera)
+    summary = find(tmp_path / "in", tmp_path / "out", weights, calibration=tmp_path / "camera.yaml")
+    assert len(summary.faults) == 1
+    assert summary.faults[0].startswith("a: ")
+    assert (tmp_path / "out/b.mp4").is_file()
+
+
+def test_labels_are_about_the_original_pictures(tmp_path, weights):
+    write_video(tmp_path / "a.mp4", num_frames=2)
+    with pytest.raises(ValueError, match="--format cvat is about the original pictures; leave --max-height 32 out"):
+        find(tmp_path / "a.mp4", tmp_path / "out", weights, format="cvat", max_height=32)

@@ -16,7 +16,8 @@ _PROTOCOLS = {
     "rtmps": "rtmps,tcp,tls",
     "udp": "udp,rtp",
 }
-_SECRET = re.compile(r"pass|pwd|token|key|auth|secret|sig|user|login|cred", re.IGNORECASE)
+_SECRET = re.compile(r"pass|pwd|psw|token|key|auth|secret|sig|usr|user|login|cred|code|sid", re.IGNORECASE)
+_FIELD = re.compile(r"([^/&;,?=]+)=([^/&;,?]*)")  # cameras take fields in the path as well as in the query
 _MAX_NAME = 80
 
 
@@ -41,21 +42,21 @@ def protocols_of(url: str) -> str:
 
 
 def show_address(url: str) -> str:
-    """The address without user, password and values in its query that look like secrets; fit to be printed."""
+    """The address without user, password and values of fields that look like secrets; fit to be printed."""
     parts = _split(url)
-    query = "&".join(
-        f"{name}=***" if equals and _SECRET.search(name) else name + equals + value
-        for name, equals, value in (field.partition("=") for field in parts.query.split("&"))
-    )
-    return urlunsplit((parts.scheme, _host(parts), parts.path, query, ""))
+    return urlunsplit((parts.scheme, _host(parts), _without_secrets(parts.path), _without_secrets(parts.query), ""))
 
 
 def name_of_address(url: str) -> str:
     """A name for files, of host and path: `rtsp://me:secret@10.0.0.7:554/live/1` -> `10.0.0.7-554-live-1`."""
     parts = _split(url)
-    path = re.sub(r"\.(m3u8|mp4|ts|mjpe?g|flv)$", "", parts.path, flags=re.IGNORECASE)
+    path = re.sub(r"\.(m3u8|mp4|ts|mjpe?g|flv)$", "", _without_secrets(parts.path), flags=re.IGNORECASE)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", f"{_host(parts)}{path}").strip("-.")
     return name[:_MAX_NAME].rstrip("-.") or "stream"
+
+
+def _without_secrets(text: str) -> str:
+    return _FIELD.sub(lambda field: f"{field[1]}=***" if _SECRET.search(field[1]) else field[0], text)
 
 
 def _split(url: str) -> SplitResult:

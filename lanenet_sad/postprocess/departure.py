@@ -110,10 +110,10 @@ class DepartureWarner:
             events += self.close()
         self._time = time
         changed = {event.side for event in prediction.events if event.kind == "lane_change"}
+        for side in changed:  # before either side is looked at: the line just crossed is on the other one now
+            events += self._end(side, time)
+            self._crossed = {"right" if side == "left" else "left"}
         for side in ("left", "right"):
-            if side in changed:
-                events += self._end(side, time)
-                self._crossed = {"right" if side == "left" else "left"}
             events += self._follow(side, prediction, time, frame)
         return replace(prediction, events=(*prediction.events, *events))
 

@@ -72,7 +72,10 @@ class BirdsEyeAnnotator(Annotator):
         too_small = height < _SMALLEST_INSET or 2 * width > image.shape[1]
         if camera is None or camera.height is None or camera.pitch is None or too_small:
             return
-        camera = camera.scaled_to((int(image.shape[0]), int(image.shape[1])))
+        try:
+            camera = camera.scaled_to((int(image.shape[0]), int(image.shape[1])))
+        except ValueError:  # the video has changed its shape, and the camera of the new one is not known yet
+            return
         inset = self._warp(image, camera, (height, width))
         self._draw_lanes(inset, prediction, camera)
         self._draw_scale(inset)

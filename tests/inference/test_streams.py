@@ -265,8 +265,13 @@ def test_rtsp(monkeypatch: pytest.MonkeyPatch) -> None:
         ("https://host/../../etc/pass wd", "https://host/../../etc/pass wd", "host-..-..-etc-pass-wd"),
         ("udp://@239.0.0.1:1234", "udp://239.0.0.1:1234", "239.0.0.1-1234"),
         ("http://host/" + "a" * 300, "http://host/" + "a" * 300, "host-" + "a" * 75),
+        (
+            "rtsp://10.0.0.7:554/user=admin&password=geheim&channel=1.sdp?usr=me&psw=geheim",
+            "rtsp://10.0.0.7:554/user=***&password=***&channel=1.sdp?usr=***&psw=***",
+            "10.0.0.7-554-user-password-channel-1.sdp",
+        ),
     ],
-    ids=["password", "two-ats", "query", "odd-path", "multicast", "long"],
+    ids=["password", "two-ats", "query", "odd-path", "multicast", "long", "fields in the path"],
 )
 def test_addresses_are_shown_without_secrets(address: str, shown: str, name: str) -> None:
     assert show_address(address) == shown

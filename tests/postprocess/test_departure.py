@@ -61,16 +61,22 @@ def test_missing_measures_end_a_departure_only_after_a_while(missing, count, how
         assert events[1].start + events[1].duration == pytest.approx(4 * STEP)
 
 
-def test_a_lane_change_ends_the_departure_and_leaving_the_line_behind_is_none():
-    change = DrivingEvent("lane_change", "left", 0.0, 0, 1.0, is_over=True)
-    frames = [make_frame(d) for d in (0.0, -0.3, -0.6, -0.8)] + [make_frame(2.0, -0.6, events=[change])]
-    frames += [make_frame(2.0, d) for d in (-0.3, 0.1, 0.4, 0.8)]
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_lane_change_ends_the_departure_and_leaving_the_line_behind_is_none(side):
+    other = "right" if side == "left" else "left"
+
+    def frame(near, far, events=()):
+        return make_frame(near, far, events=events) if side == "left" else make_frame(far, near, events=events)
+
+    change = DrivingEvent("lane_change", side, 0.0, 0, 1.0, is_over=True)
+    frames = [frame(d, 2.5) for d in (0.0, -0.3, -0.6, -0.8)] + [frame(2.0, -0.6, events=[change])]
+    frames += [frame(2.0, d) for d in (-0.3, 0.1, 0.4, 0.8)]
     events = [event for event in drive(DepartureWarner(), frames) if event.kind == "departure"]
-    assert [(event.side, event.is_over) for event in events] == [("left", False), ("left", True)]
+    assert [(event.side, event.is_over) for event in events] == [(side, False), (side, True)]
     assert events[1].minimum_distance == pytest.approx(-0.8)
-    back = [*frames, *(make_frame(2.0, d) for d in (0.0, 0.0, 0.0, 0.0))]
+    back = [*frames, *(frame(2.0, 0.0) for _ in range(4))]
     events = [event for event in drive(DepartureWarner(), back) if event.kind == "departure"]
-    assert [(event.side, event.is_over) for event in events[2:]] == [("right", False)]  # towards the line again
+    assert [(event.side, event.is_over) for event in events[2:]] == [(other, False)]  # towards the line again
 
 
 def test_a_departure_that_goes_on_at_the_end_is_told_by_close():
@@ -112,7 +118,7 @@ def test_a_least_speed_towards_the_line(speed, count):
 
 
 def test_events_of_others_stay_first():
-    change = DrivingEvent("lane_change", "right", 0.0, 0)
+    change = DrivingEvent("lane_change", "left", 0.0, 0)
     warner = DepartureWarner(minimum_duration=0.0)
     events = warner(make_frame(0.0, events=[change]), 0.0, 0).events
     assert [event.kind for event in events] == ["lane_change", "departure"]
