@@ -31,7 +31,7 @@ import cv2
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Predictor
-from lanenet_sad.inference.resume import finished_source
+from lanenet_sad.inference.resume import finished_source, identity_of_file
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary, SummaryBuilder
 from lanenet_sad.inference.source_files import LIST_SUFFIXES, list_folder, read_source_list
 from lanenet_sad.inference.video_files import VIDEO_SUFFIXES
@@ -83,13 +83,14 @@ def plan(videos: Sequence[Path], out: Path, weights: str = "") -> tuple[list[dic
     tasks, rows = [], []
     for video, name in zip(videos, output_names(videos), strict=True):
         settings = _settings(video, weights)
-        done, lanes_file = finished_source(_summary_path(out, name), settings), _lanes_path(out, name)
-        if done is not None and lanes_file.is_file():
+        lanes_file = _lanes_path(out, name)
+        done = finished_source(_summary_path(out, name), settings, results=[lanes_file])
+        if done is not None:
             rows.append(_row(str(video), done.num_frames, done.num_lanes, done.faults, lanes_file=lanes_file))
         else:
             tasks.append({"path": str(video), "name": name, "settings": json.dumps(settings)})
             _attempts_path(out, name).unlink(missing_ok=True)
-    tasks.sort(key=lambda task: -_version(Path(task["path"]))[0])
+    tasks.sort(key=lambda task: identity_of_file(Path(task["path"])).get("bytes", 0), reverse=True)
     return tasks, rows
 
 
@@ -303,17 +304,8 @@ def _attempts_path(out: Path, name: str) -> Path:
 
 def _settings(video: Path, weights: str) -> dict[str, Any]:
     """What a video is finished with; another file of that name, or other weights, begin it anew."""
-    versions = {"video": _version(video)} | ({"weights": _version(Path(weights))} if weights else {})
-    return {"file": str(video), "weights": weights or "shipped", "bytes_and_change": versions}
-
-
-def _version(file: Path) -> list[int]:
-    """Length in bytes and the nanosecond of the last change; zeros for a file that is not there."""
-    try:
-        status = file.stat()
-    except OSError:
-        return [0, 0]
-    return [status.st_size, status.st_mtime_ns]
+    versions = [identity_of_file(Path(file)) for file in (video, weights) if file]
+    return {"file": str(video), "weights": weights or "shipped", "versions": versions}
 
 
 if __name__ == "__main__":

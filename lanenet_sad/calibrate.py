@@ -12,9 +12,10 @@ from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sources import Source, open_source
 from lanenet_sad.lanes.calibration_files import SUFFIXES, read_calibration, write_calibration
 from lanenet_sad.lanes.chessboard import Lens, LensFit, find_corners, fit_lens
+from lanenet_sad.lanes.driving import LANE_WIDTH
 from lanenet_sad.lanes.lane import Frame, Points
 from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration
-from lanenet_sad.lanes.vanishing_point import LANE_WIDTH, CameraFromLanes, VanishingPoint
+from lanenet_sad.lanes.vanishing_point import CameraFromLanes, VanishingPoint
 
 _UNSURE = math.radians(0.5)
 _EVERY_FRAME_OF_VIDEO = 5

@@ -3,35 +3,41 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from lanenet_sad.inference.naming import refuse_inputs, refuse_label_files
+from lanenet_sad.inference.naming import planned_outputs, refuse_inputs, refuse_label_files, result_path
 from lanenet_sad.inference.network_process import NetworkProcess
 from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.ranks import Rank
-from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle, planned_outputs
+from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle
 from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, what_is_left
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
 from lanenet_sad.lanes.calibration_files import read_calibration
+from lanenet_sad.lanes.driving import LANE_WIDTH
 from lanenet_sad.lanes.lane import Frame
-from lanenet_sad.lanes.perspective import CameraCalibration
+from lanenet_sad.lanes.processes import num_cores
 from lanenet_sad.lanes.tusimple_files import tusimple_rows
 from lanenet_sad.postprocess.follower import LaneFollower
 from lanenet_sad.visualization.annotators import Annotator, EgoLaneAnnotator, LaneAnnotator
 from lanenet_sad.visualization.birds_eye import BirdsEyeAnnotator, MeasuresAnnotator
 from lanenet_sad.visualization.departure import DepartureAnnotator
+
+_WITHOUT_INFLUENCE = ("source", "out", "device", "batch_size", "resume", "show", "progress")
+_FEWEST_A_SECOND = 5  # frames, from which a lateral speed can be told
 
 
 @dataclass(frozen=True)
@@ -86,121 +92,98 @@ def predict(
     Args:
         source: an image, a folder, a glob pattern in quotes, a video, a text file with a source a line, the address of
             a stream (http, https, rtsp, rtmp, udp), or the index of a camera.
-        out: folder for the drawn pictures, `lanes.jsonl` (images) and `<name>.lanes.jsonl`, `<name>.metrics.csv`,
-            `<name>.strip.jpg`, `<name>.summary.json` (each video).
+        out: folder for the drawn pictures and videos, their lanes and measures (docs/outputs.md).
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         batch_size: pictures at a time.
         threshold: lowest probability of a lane point; default: as the weights say, otherwise 0.3.
-        crop_top: fraction of the picture's height to cut off the top; default: the network sees the full width
-            and, from the bottom row up, as much as its training view's aspect holds.
-        exit: leave the network behind this encoder block, by an exit trained there (faster); `ensemble`: the mean of
-            all its exits.
+        crop_top: fraction of the picture's height to cut off the top; default: by the training view's aspect.
+        exit: leave the network behind this encoder block, by an exit trained there; `ensemble`: the mean of all exits.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.
         tracking: follow the lanes of a drive; off: every frame by itself.
-        calibration: camera file (`lanenet-sad calibrate` writes one); default: pitch is worked out from the lanes, and
-            metres assume that they are 3.7 m wide.
+        calibration: camera file, as `lanenet-sad calibrate` writes it; default: from the lanes, taken to be 3.7 m wide.
         ldw: draw lane departure warnings.
         birds_eye: draw the road from above, and the measures.
         every: of a drive, only every so many-th frame.
         start: of a drive, the second to begin at.
         duration: of a drive, how many seconds; default: to the end.
         max_height: make higher pictures smaller first, to this height in pixels; lanes are in pixels of these.
-        format: culane or tusimple: also write these benchmarks' own files; labelme or cvat: also write first labels
-            to correct in these programs.
+        format: culane, tusimple: these benchmarks' files too; labelme, cvat: first labels to correct there too.
         resume: go on where an earlier run into the same folder stopped: finished videos and pictures are left alone.
         show: open a window too (needs a display build of OpenCV).
         progress: show progress.
     """
-    if (ldw or birds_eye) and not tracking:
-        raise ValueError("--ldw and --birds-eye draw what is measured along a drive; leave --no-tracking out.")
-    if max_height is not None and format != "jsonl":
-        raise ValueError(f"--format {format} is about the original pictures; leave --max-height {max_height} out.")
+    # What is written depends on all but these; a run is resumed only with the same.
+    settings = {name: value for name, value in locals().items() if name not in _WITHOUT_INFLUENCE}
+    _refuse_contradictions(settings)
     rank = Rank.of_environment()
-    if rank.count > 1 and device in ("auto", "cuda") and torch.cuda.is_available():
-        device = f"cuda:{rank.local_index % torch.cuda.device_count()}"
-    camera = None if calibration is None else read_calibration(calibration)
-    predictor = Predictor.from_weights(weights, device=device, threshold=threshold, crop_top=crop_top, exit=exit)
-    num_cores = _leave_cores_to_the_others(predictor.device)
+    predictor = Predictor.from_weights(
+        weights, device=_device_of(rank, device), threshold=threshold, crop_top=crop_top, exit=exit
+    )
     selection = FrameSelection(every=every, start=start, duration=duration, max_height=max_height)
     sources = open_sources(source, sequence=sequence, leave_out=out, selection=selection)
-    refuse_inputs(planned_outputs(sources, out), sources)
-    settings: dict[str, object] = {
-        "weights": identity_of_file(weights) if weights else "shipped",
-        "threshold": threshold,
-        "crop_top": crop_top,
-        "exit": exit,
-        "sequence": sequence,
-        "tracking": tracking,
-        "calibration": identity_of_file(calibration) if calibration else None,
-        "ldw": ldw,
-        "birds_eye": birds_eye,
-        "format": format,
-        "every": every,
-        "start": start,
-        "duration": duration,
-        "max_height": max_height,
-    }
-    run = _Run(
-        predictor, RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix), camera, settings,
-        tracking=tracking, batch_size=batch_size, ldw=ldw, birds_eye=birds_eye, resume=resume, progress=progress,
-        weights_name=weights.name if weights else "shipped",
-    )  # fmt: skip
-    parts = [run.what_is_left(each) for each in _share(sources, rank, format)]
+    refuse_inputs(planned_outputs(sources, out, rank.suffix), sources)
+    if (ldw or birds_eye or calibration) and not any(each.is_drive for each in sources):
+        warnings.warn("--ldw, --birds-eye and --calibration have no effect on unrelated pictures.", stacklevel=2)
+    style = RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix)
+    run = _Run(predictor, style, settings, batch_size=batch_size, progress=progress)
+    parts = [run.what_is_left(each, resume=resume) for each in _share(sources, rank, format)]
     if format in ("labelme", "cvat"):
         refuse_label_files([part.source for part in parts if part.source is not None], out, format)
-    with ExitStack() as stack:
-        run.window = stack.enter_context(Window("lanenet-sad")) if show else None
-        if predictor.device.type == "cpu" and num_cores > 1 and rank.is_alone:
-            run.process = stack.enter_context(NetworkProcess(predictor, batch_size=batch_size))
-        try:
-            for part in parts:
-                try:
-                    run.do(part)
-                except ValueError as error:  # about this source, such as another shape than the calibration's
-                    run.faults.append(f"{part.source.name}: {error}" if part.source else str(error))
-        finally:
-            summary = run.finish()
-    return summary
+    return run.do_all(parts, show=show, beside=rank.is_alone)
 
 
-@dataclass
 class _Run:
     """Works through sources one by one and counts."""
 
-    predictor: Predictor
-    style: RecordingStyle
-    camera: CameraCalibration | None
-    settings: dict[str, object]
-    tracking: bool
-    batch_size: int
-    ldw: bool
-    birds_eye: bool
-    resume: bool
-    progress: bool
-    weights_name: str
-    window: Window | None = None
-    process: NetworkProcess | None = None
-
-    def __post_init__(self) -> None:
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size: expected at least 1, got {self.batch_size}.")
+    def __init__(
+        self,
+        predictor: Predictor,
+        style: RecordingStyle,
+        settings: dict[str, Any],
+        *,
+        batch_size: int,
+        progress: bool,
+    ) -> None:
+        if batch_size < 1:
+            raise ValueError(f"batch_size: expected at least 1, got {batch_size}.")
+        self.predictor, self.style, self.batch_size, self.progress = predictor, style, batch_size, progress
+        self.tracking, self.ldw, self.birds_eye = (settings[name] for name in ("tracking", "ldw", "birds_eye"))
+        weights, calibration = settings["weights"], settings["calibration"]
+        self.weights_name = weights.name if weights else "shipped"
+        self.camera = read_calibration(calibration) if calibration else None
+        files = {"weights": weights, "calibration": calibration}
+        self.settings = {**settings, **{name: file and identity_of_file(file) for name, file in files.items()}}
+        self.window: Window | None = None
+        self.process: NetworkProcess | None = None
         self.num_frames = self.num_lanes = self.num_done_before = 0
         self.paths: list[Path] = []
         self.faults: list[str] = []
         self.summaries: list[SourceSummary] = []
 
-    def what_is_left(self, source: Source) -> Left:
+    def what_is_left(self, source: Source, *, resume: bool) -> Left:
         """What there is to do of a source: all of it, unless an earlier run is resumed."""
         settings = {**self.settings, "input": identity_of(source)}
-        if not self.resume:
+        if not resume:
             return Left(source, settings)
         in_one_file = self.style.file_format in ("tusimple", "cvat")
-        path = self._summary_path(source)
-        return what_is_left(source, settings, out=self.style.out, summary_path=path, in_one_file=in_one_file)
+        return what_is_left(source, settings, out=self.style.out, in_one_file=in_one_file, suffix=self.style.suffix)
 
-    def _summary_path(self, source: Source) -> Path:
-        return self.style.out / f"{source.name}{self.style.suffix}.summary.json"
+    def do_all(self, parts: Sequence[Left], *, show: bool, beside: bool) -> PredictionSummary:
+        """One source after the other; `beside`: the network may have a process of its own."""
+        with ExitStack() as stack:
+            self.window = stack.enter_context(Window("lanenet-sad")) if show else None
+            if _leave_cores_to_the_others(self.predictor.device) > 1 and beside:
+                self.process = stack.enter_context(NetworkProcess(self.predictor, batch_size=self.batch_size))
+            try:
+                for part in parts:
+                    try:
+                        self.do(part)
+                    except ValueError as error:  # about this source, such as another shape than the calibration's
+                        self.faults.append(f"{part.source.name}: {error}" if part.source else str(error))
+            finally:
+                summary = self.finish()
+        return summary
 
     def do(self, part: Left) -> None:
         """What is left of one source: every frame that can be read."""
@@ -211,7 +194,6 @@ class _Run:
         self.faults += part.done.faults
         if source is None:
             return
-        is_drive = not isinstance(source, ImagesSource) or source.sequence
         follower = LaneFollower.standard(num_lanes=self.style.num_lanes, calibration=self.camera)
         pipeline = LanePipeline(
             source,
@@ -222,8 +204,8 @@ class _Run:
             process=self.process,
             row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
         )
-        style = replace(self.style, annotators=self._annotators(follower if is_drive else None))
-        recorder = Recorder(source, style, clock=pipeline.clock, is_drive=is_drive, known=part.known)
+        style = replace(self.style, annotators=self._annotators(follower if source.is_drive else None))
+        recorder = Recorder(source, style, clock=pipeline.clock, known=part.known)
         finished_all = False
         try:
             with pipeline, recorder:
@@ -231,8 +213,9 @@ class _Run:
         finally:
             summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
             self._count(recorder, summary)
-            if is_drive and summary.frames:
-                self._write_summary(summary, part.settings, self._summary_path(source))
+            if source.is_drive and summary.frames:
+                path = result_path(self.style.out, source, "summary.json", self.style.suffix)
+                self._write_summary(summary, part.settings, path)
 
     def _write_summary(self, summary: SourceSummary, settings: Mapping[str, object], path: Path) -> None:
         try:
@@ -246,7 +229,13 @@ class _Run:
     def _record(self, pipeline: LanePipeline, recorder: Recorder) -> bool:
         """Whether the source came to its end, and nobody closed the window before."""
         source = pipeline.source
-        unit = "frames" if recorder.is_drive else "images"
+        unit = "frames" if source.is_drive else "images"
+        if self.tracking and source.is_drive and source.fps and source.fps < _FEWEST_A_SECOND:
+            warnings.warn(
+                f"{source.name}: {source.fps:.3g} frames a second are too few for speeds and, below 1, for tracks; "
+                f"take more with a smaller --every, or leave tracks out with --no-tracking.",
+                stacklevel=2,
+            )
         with closing(iter(pipeline)) as found:
             frames = with_progress(
                 found, description=source.name, total=source.num_frames, unit=unit, enabled=self.progress
@@ -263,7 +252,8 @@ class _Run:
         if follower is not None and follower.meter is not None and self.birds_eye:
             meter = follower.meter
             annotators.append(BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes))
-            annotators.append(MeasuresAnnotator(num_lanes=num_lanes))
+            lane_width = LANE_WIDTH if self.camera is None or self.camera.height is None else None
+            annotators.append(MeasuresAnnotator(lane_width=lane_width, num_lanes=num_lanes))
         if follower is not None and self.ldw:
             annotators.append(DepartureAnnotator(num_lanes=num_lanes))
         return tuple(annotators)
@@ -294,8 +284,8 @@ def _share(sources: Sequence[Source], rank: Rank, file_format: FileFormat) -> li
         return list(sources)
     if file_format == "cvat":
         raise ValueError("--format cvat writes one file about all pictures; run it in one process, not over ranks.")
-    pictures = [each for each in sources if isinstance(each, ImagesSource) and not each.sequence]
-    drives = [each for each in sources if each not in pictures]
+    pictures = [each for each in sources if isinstance(each, ImagesSource) and not each.is_drive]
+    drives = [each for each in sources if each.is_drive]
     mine = rank.share(drives, size=lambda each: sum(_bytes(file) for file in each.files))
     for each in pictures:
         files = rank.share(each.files, size=_bytes)
@@ -308,14 +298,30 @@ def _bytes(file: str) -> float:
     return float(Path(file).stat().st_size) if Path(file).is_file() else 0.0
 
 
+def _refuse_contradictions(settings: Mapping[str, Any]) -> None:
+    if (settings["ldw"] or settings["birds_eye"]) and not settings["tracking"]:
+        raise ValueError("--ldw and --birds-eye draw what is measured along a drive; leave --no-tracking out.")
+    file_format, max_height = settings["format"], settings["max_height"]
+    if max_height is not None and file_format != "jsonl":
+        raise ValueError(f"--format {file_format} is about the original pictures; leave --max-height {max_height} out.")
+
+
+def _device_of(rank: Rank, device: str) -> str:
+    """A rank's own GPU, unless the user named one."""
+    if rank.is_alone or device not in ("auto", "cuda") or not torch.cuda.is_available():
+        return device
+    return f"cuda:{rank.local_index % torch.cuda.device_count()}"
+
+
 def _leave_cores_to_the_others(device: torch.device) -> int:
     """Reading, drawing and encoding run beside the network; on a CPU that computes on all cores they would wait.
 
     Returns:
-        How many cores there are for this process.
+        Cores that the network and the others share; 1 where the network has a device of its own.
     """
-    num_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if "OMP_NUM_THREADS" not in os.environ and device.type == "cpu":
-        torch.set_num_threads(max(1, num_cores // 2))
     cv2.setNumThreads(1)  # each stage has its thread already
-    return num_cores
+    if device.type != "cpu":
+        return 1
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, num_cores() // 2))
+    return num_cores()

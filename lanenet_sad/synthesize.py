@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 import threading
 from collections import Counter
@@ -36,6 +35,7 @@ from lanenet_sad.datasets.synthetic.render import RENDERER_VERSION
 from lanenet_sad.inference.drive_files import DriveJob, WrittenDrive, write_drive
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.lanes.images import read_image
+from lanenet_sad.lanes.processes import num_cores
 from lanenet_sad.visualization.annotators import LaneAnnotator
 from lanenet_sad.visualization.contact_sheet import contact_sheet as lay_out
 
@@ -118,11 +118,9 @@ def synthesize(
         seed: of the whole set.
         difficulty: `easy` is daylight, gentle curves and clear paint; `mixed` is everything, night and rain included.
         num_lanes: lane slots; lines beyond them are not labelled. By default 4 for `culane`, 6 for `tusimple`.
-        drives: short drives to write as video, with the truth of every frame as JSON lines: lanes, which line of the
-            road each is, of which type, and measures of road and vehicle.
+        drives: short drives to write as video, with the truth of every frame (lanes, their types, measures) as JSON.
         drive_frames: frames of each drive, 25 per second.
-        manoeuvre: what happens in the drives from second 2 on: the vehicle changes lane or drifts onto a line and back,
-            or another one cuts in. Those drives are written whose roads have room for it.
+        manoeuvre: what happens in the drives from second 2 on; only those are written whose roads have room for it.
         num_workers: processes; 0 for one per core.
         masks: write lane masks (`culane`).
         contact_sheet: write `contact_sheet.jpg` with the first so many pictures, those of the test split first, with
@@ -130,15 +128,11 @@ def synthesize(
         overwrite: write into a folder that holds another set, and write every file anew.
         progress: show progress.
 
-    Returns:
-        What was written.
-
     Raises:
         ValueError: a setting is out of range, or the folder holds a set with other settings.
         OSError: the folder cannot be written to.
     """
-    started = perf_counter()
-    root = Path(out)
+    started, root = perf_counter(), Path(out)
     counts: dict[Split, int] = {"train": num_train, "val": num_val, "test": num_test}
     _check(counts, layout, drives, drive_frames, num_workers, num_lanes, contact_sheet)
     settings = _settings(layout, seed, difficulty, image_size, num_lanes, masks=masks)
@@ -146,10 +140,10 @@ def synthesize(
     image_jobs = _image_jobs(root, counts, settings, keep=keep)
     drive_jobs = _drive_jobs(root, drives, drive_frames, settings, manoeuvre, keep=keep)
     write_manifest(root, settings, finished=False)
-    workers = min(num_workers or _num_cores(), len(drive_jobs) + len(image_jobs))
-    rendering = perf_counter()
+    workers = min(num_workers or num_cores(), len(drive_jobs) + len(image_jobs))
+    began = perf_counter()
     results = list(_run([*drive_jobs, *image_jobs], workers, progress=progress))
-    rendering = perf_counter() - rendering
+    rendering = perf_counter() - began
     images = [result for result in results if isinstance(result, WrittenImage)]
     (write_culane_index if layout == "culane" else write_tusimple_index)(root, images)
     _write_contact_sheet(root, images, contact_sheet)
@@ -162,7 +156,7 @@ def synthesize(
         num_kept=sum(result.was_there for result in results),
         seconds=perf_counter() - started,
         images_per_second=_num_pictures(results, drive_frames) / rendering,
-        num_cores=min(workers, _num_cores()),
+        num_cores=min(workers, num_cores()),
     )
     print(summary)
     return summary
@@ -279,11 +273,6 @@ def _run(jobs: Sequence[ImageJob | DriveJob], workers: int, *, progress: bool) -
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def _num_cores() -> int:
-    """Cores that this process may use; where the system does not say, those of the machine."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _start_worker() -> None:

@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 from configparser import ConfigParser
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
+from prediction_factories import Unrefined, find, read_lines
 
 import lanenet_sad
 from lanenet_sad.inference import predictor as predictor_module
@@ -20,7 +21,6 @@ from lanenet_sad.inference.sources import open_source
 from lanenet_sad.lanes.files import read_culane_lines
 from lanenet_sad.metrics.tusimple import score_tusimple_files
 from lanenet_sad.models.weights import load_weights, save_weights
-from lanenet_sad.postprocess.decode import LaneDecoder
 from lanenet_sad.predict import predict
 
 
@@ -29,24 +29,9 @@ def weights(tmp_path_factory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
 
 
-@dataclass(frozen=True)
-class Unrefined(LaneDecoder):
-    """What an untrained network sees is no line, and would be left out as stray points."""
-
-    refine: bool = False
-
-
 @pytest.fixture(autouse=True)
 def unrefined(monkeypatch):
     monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
-
-
-def find(source, out: Path, weights: Path, **options):
-    return predict(str(source), out=out, weights=weights, device="cpu", progress=False, **{"threshold": 0.0, **options})
-
-
-def read_lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_an_image_gives_a_drawn_image_and_a_line(tmp_path, weights):

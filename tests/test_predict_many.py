@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
+from prediction_factories import Unrefined, find, read_lines
 
 from lanenet_sad import predict as predict_module
 from lanenet_sad.cli import main
@@ -21,8 +22,6 @@ from lanenet_sad.inference.sources import VideoSource
 from lanenet_sad.lanes.calibration_files import write_calibration
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.perspective import CameraCalibration
-from lanenet_sad.postprocess.decode import LaneDecoder
-from lanenet_sad.predict import predict
 
 SIZE, FPS = (360, 640), 8.0
 
@@ -32,24 +31,9 @@ def weights(tmp_path_factory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
 
 
-@dataclass(frozen=True)
-class Unrefined(LaneDecoder):
-    """What an untrained network sees is no line, and would be left out as stray points."""
-
-    refine: bool = False
-
-
 @pytest.fixture(autouse=True)
 def unrefined(monkeypatch):
     monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
-
-
-def find(source, out: Path, weights: Path, **options):
-    return predict(str(source), out=out, weights=weights, device="cpu", progress=False, **{"threshold": 0.0, **options})
-
-
-def read_lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def told(path: Path) -> dict:
@@ -312,3 +296,49 @@ def test_labels_are_about_the_original_pictures(tmp_path, weights):
     write_video(tmp_path / "a.mp4", num_frames=2)
     with pytest.raises(ValueError, match="--format cvat is about the original pictures; leave --max-height 32 out"):
         find(tmp_path / "a.mp4", tmp_path / "out", weights, format="cvat", max_height=32)
+
+
+@pytest.mark.parametrize("gone", ["mp4", "lanes.jsonl"])
+def test_a_video_whose_results_are_gone_is_done_again(tmp_path, weights, gone):
+    video = write_video(tmp_path / "a.mp4", num_frames=2)
+    find(video, tmp_path / "out", weights)
+    (tmp_path / f"out/a.{gone}").unlink()
+    find(video, tmp_path / "out", weights, resume=True)
+    assert (tmp_path / f"out/a.{gone}").is_file()
+
+
+def test_settings_without_effect_are_told(tmp_path, weights):
+    write_picture(tmp_path / "photos/a.jpg", make_picture((64, 160)))
+    with pytest.warns(UserWarning, match="have no effect on unrelated pictures"):
+        find(tmp_path / "photos", tmp_path / "out", weights, ldw=True)
+    write_video(tmp_path / "a.mp4", num_frames=12)
+    with pytest.warns(UserWarning, match="a: 2.5 frames a second are too few for speeds"):
+        find(tmp_path / "a.mp4", tmp_path / "out", weights, every=10)
+    find(tmp_path / "a.mp4", tmp_path / "out", weights, every=10, tracking=False)  # nothing to say
+
+
+def test_a_rank_does_not_write_over_its_input(tmp_path, weights, monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    video = write_video(tmp_path / "a.rank0.mp4", num_frames=2)
+    other = write_video(tmp_path / "a.mp4", num_frames=2)
+    with pytest.raises(ValueError, match="is an input itself"):
+        find(tmp_path, tmp_path, weights)
+    assert video.is_file()
+    assert other.is_file()
+
+
+def test_label_files_are_there_as_soon_as_their_frame_is_done(tmp_path, weights, monkeypatch):
+    for number in range(3):
+        write_picture(tmp_path / f"photos/{number}.jpg", make_picture((64, 160), seed=number))
+    there = []
+    write = Recorder.write
+
+    def watched(self, frame, prediction):
+        drawn = write(self, frame, prediction)
+        there.append(len(list((tmp_path / "out").glob("*.lines.txt"))))
+        return drawn
+
+    monkeypatch.setattr(Recorder, "write", watched)
+    find(tmp_path / "photos", tmp_path / "out", weights, format="culane")
+    assert there == [1, 2, 3]

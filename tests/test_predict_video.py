@@ -7,7 +7,6 @@ import socket
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,13 +15,12 @@ import jsonschema
 import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
+from prediction_factories import Unrefined, find, read_lines
 
 from lanenet_sad.cli import main
 from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.lanes_jsonl import lanes_schema
 from lanenet_sad.inference.sources import open_source
-from lanenet_sad.postprocess.decode import LaneDecoder
-from lanenet_sad.predict import predict
 
 
 @pytest.fixture(scope="module")
@@ -30,29 +28,14 @@ def weights(tmp_path_factory) -> Path:
     return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
 
 
-@dataclass(frozen=True)
-class Unrefined(LaneDecoder):
-    """What an untrained network sees is no line, and would be left out as stray points."""
-
-    refine: bool = False
-
-
 @pytest.fixture(autouse=True)
 def unrefined(monkeypatch):
     monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
 
 
-def find(source, out: Path, weights: Path, **options):
-    return predict(str(source), out=out, weights=weights, device="cpu", progress=False, **{"threshold": 0.0, **options})
-
-
 def words(source, out: Path, weights: Path, *more: str) -> list[str]:
     fixed = ["--weights", str(weights), "--device", "cpu", "--no-progress"]
     return ["predict", str(source), "--out", str(out), *fixed, *more]
-
-
-def read_lines(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def names(folder: Path) -> set[str]:

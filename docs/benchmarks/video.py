@@ -16,7 +16,8 @@ from one frame to the next, at rows of the picture, in pixels of a picture 1,640
 does not count. Per-frame decoding and followed lanes come from the same network outputs. F1 is CULane's, of pictures
 scaled to its size. Drives without true lanes count for F1 alone.
 
-`memory`: resident memory of a process while it works through a long video, made of a rendered drive that is repeated.
+`memory`: resident memory of a process, the network in it, while it works through a long video, made of a rendered
+drive that is repeated.
 
 Each prints a Markdown table and with `--out` writes all numbers as JSON.
 """
@@ -151,7 +152,7 @@ def end_to_end(
     with open_source(str(video)) as source:
         pipeline = LanePipeline(source, predictor=predictor, batch_size=batch_size, process=process)
         started, count = time.perf_counter(), 0
-        with Recorder(source, style, clock=pipeline.clock, is_drive=True) as recorder:
+        with Recorder(source, style, clock=pipeline.clock) as recorder:
             for frame, prediction in pipeline:
                 recorder.write(frame, prediction)
                 count += 1
@@ -262,9 +263,9 @@ def memory(predictor: Predictor, options: argparse.Namespace) -> dict[str, Any]:
         video = write_drive(Path(folder) / "long.mp4", num_frames, tuple(options.size), options.seed)
         with open_source(str(video)) as source:
             num_lanes = predictor.network.num_lanes
-            style = RecordingStyle(Path(folder), (LaneAnnotator(num_lanes=num_lanes),), num_lanes=num_lanes)
+            style = RecordingStyle(Path(folder) / "out", (LaneAnnotator(num_lanes=num_lanes),), num_lanes=num_lanes)
             pipeline = LanePipeline(source, predictor=predictor)
-            with Recorder(source, style, clock=StageClock(), is_drive=True) as recorder:
+            with Recorder(source, style, clock=StageClock()) as recorder:
                 for number, (frame, prediction) in enumerate(pipeline):
                     recorder.write(frame, prediction)
                     if number % max(1, num_frames // 50) == 0:

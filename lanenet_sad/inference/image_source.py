@@ -51,6 +51,11 @@ class ImagesSource(Source):
         self.num_frames = len(self.files)
         self.fps = SEQUENCE_FPS / self.selection.every if sequence else None
 
+    @property
+    def is_drive(self) -> bool:
+        """Whether the pictures are the frames of a sequence."""
+        return self.sequence
+
     def restricted(self, files: Sequence[str]) -> ImagesSource:
         """A source of some of these unrelated pictures, which go by the same names below the output folder."""
         selection = FrameSelection(max_height=self.selection.max_height)

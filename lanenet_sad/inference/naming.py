@@ -18,6 +18,29 @@ def name_below_out(source: Source, frame: Frame) -> str:
     return f"{source.name}/{frame.index:05d}.jpg"
 
 
+def result_path(out: Path, source: Source, ending: str, suffix: str = "") -> Path:
+    """A file about a source, such as `drive.rank1.metrics.csv`; `suffix` is that of a rank."""
+    return out / f"{source.name}{suffix}.{ending}"
+
+
+def lanes_path(out: Path, source: Source, suffix: str = "") -> Path:
+    """The lane file: one for each video, and one for all pictures."""
+    if isinstance(source, ImagesSource):
+        return out / f"lanes{suffix}.jsonl"
+    return result_path(out, source, "lanes.jsonl", suffix)
+
+
+def planned_outputs(sources: Sequence[Source], out: Path, suffix: str = "") -> list[Path]:
+    """The drawn pictures and videos that the sources will become."""
+    targets = []
+    for source in sources:
+        if isinstance(source, ImagesSource):
+            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
+        else:
+            targets.append(result_path(out, source, "mp4", suffix))
+    return targets
+
+
 def cvat_name(source: Source, frame: Frame) -> str:
     """What CVAT calls a frame: the path of a picture below the uploaded folder, a number for a frame of a video."""
     if isinstance(source, ImagesSource):
@@ -42,7 +65,7 @@ def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labe
         ValueError: a source is a camera or stream, or a video for labelme, or one of the files to write is there.
     """
     for source in sources:
-        if source.kind in ("camera", "stream"):
+        if source.is_live:
             raise ValueError(
                 f"{source.name}: --format {tool} needs the pictures, and those of a camera or stream are not kept; "
                 f"record a video first."

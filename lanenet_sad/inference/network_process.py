@@ -267,4 +267,5 @@ if __name__ == "__main__":
     # Under its own name, so that what was pickled there is of the same classes here.
     from lanenet_sad.inference import network_process
 
-    network_process._serve()
+    with suppress(BrokenPipeError):  # who it worked for was killed
+        network_process._serve()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
@@ -19,9 +18,10 @@ from numpy.typing import NDArray
 from lanenet_sad.inference.network_process import NetworkProcess, ProcessEndedError
 from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, StageClock, ahead
 from lanenet_sad.inference.predictor import Predictor
-from lanenet_sad.inference.sources import ImagesSource, Source, open_source
+from lanenet_sad.inference.sources import Source, open_source
 from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.lane import Frame, LanePrediction
+from lanenet_sad.lanes.processes import num_cores
 from lanenet_sad.lanes.view import Placement
 from lanenet_sad.models.interface import LaneNetOutput
 from lanenet_sad.postprocess.follower import LaneFollower
@@ -83,7 +83,7 @@ class LanePipeline:
                 defaults.
             follow: leave the lanes of every frame as the network found them, if off.
             batch_size: frames that the network takes at a time; more delay, and on a GPU more speed.
-            depth: batches that each stage may be ahead of the next one.
+            depth: batches that each stage may be ahead of the next one; 1 for live sources, whose frames would get old.
             row_anchors: image rows at which the lanes of a frame are sampled, for benchmarks; default: the decoder's.
             process: runs the network of `predictor` beside this process, which is faster on a CPU of several cores; it
                 is started for sources that are long or have no end, and is the caller's to close. auto: one that
@@ -99,13 +99,12 @@ class LanePipeline:
                 raise ValueError(f"{name}: expected at least 1, got {value}.")
         self.source = source if isinstance(source, Source) else open_source(str(source))
         self.predictor = predictor or Predictor.from_weights()
-        is_drive = not isinstance(self.source, ImagesSource) or self.source.sequence
         self.follower = None
-        if follow and is_drive:
+        if follow and self.source.is_drive:
             self.follower = follower or LaneFollower.standard(num_lanes=self.predictor.network.num_lanes)
         self.batch_size, self.depth, self.row_anchors = batch_size, depth, row_anchors
         self._own_process: NetworkProcess | None = None
-        self._wants_process = process == "auto" and self.predictor.device.type == "cpu" and (os.cpu_count() or 1) > 1
+        self._wants_process = process == "auto" and self.predictor.device.type == "cpu" and num_cores() > 1
         self.process = None if process == "auto" else process
         self.clock = StageClock()
         self.closing_events: tuple[DrivingEvent, ...] = ()
@@ -131,16 +130,19 @@ class LanePipeline:
         if self.follower is not None:
             self.follower.reset()
         self._start_process()
-        prepared = ahead(self._prepared(), depth=self.depth, name="decode", niceness=BEHIND_THE_NETWORK)
-        seen = ahead(self._seen(prepared), depth=self.depth, name="network")
-        with closing(
-            ahead(self._decoded(seen), depth=self.depth * self.batch_size, name="lanes", niceness=BEHIND_THE_NETWORK)
-        ) as decoded:
-            yield from decoded
+        depth, prepared = self.depth, self._prepared()
+        if self.source.is_live:
+            depth = 1  # it leaves out what is old in a thread of its own; what waits behind that only gets older
+        else:
+            prepared = ahead(prepared, depth=depth, name="decode", niceness=BEHIND_THE_NETWORK)
+        seen = ahead(self._seen(prepared), depth=depth, name="network")
+        found = ahead(self._decoded(seen), depth=depth * self.batch_size, name="lanes", niceness=BEHIND_THE_NETWORK)
+        with closing(found):
+            yield from found
         if self.follower is not None:
             self.closing_events = self.follower.finish()
 
-    def _prepared(self) -> Iterator[_Batch]:
+    def _prepared(self) -> Generator[_Batch, None, None]:
         """The first thread: reads frames and cuts out what the network sees."""
         with closing(self.clock.each("decode", self.source)) as frames:
             while batch := list(islice(frames, self.batch_size)):
@@ -151,7 +153,7 @@ class LanePipeline:
     def _seen(self, batches: Generator[_Batch, None, None]) -> Iterator[_Batch]:
         """The second thread: the network, here or in a process of its own."""
         # The process has the next batch before it is done with this one; but a live picture waits for no other.
-        most_waiting = 1 if self.source.kind in ("camera", "stream") else 2
+        most_waiting = 1 if self.source.is_live else 2
         waiting: deque[_Batch] = deque()
         with closing(batches):
             try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
@@ -14,7 +13,7 @@ from typing import Literal, Self
 from lanenet_sad.inference.interesting_frames import InterestingFrames
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.metrics_csv import MetricsCsv
-from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, name_below_out
+from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, lanes_path, name_below_out, result_path
 from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, Behind, StageClock
 from lanenet_sad.inference.run_summary import SourceSummary, SummaryBuilder
 from lanenet_sad.inference.sinks import VideoSink, write_image
@@ -61,7 +60,6 @@ class Recorder:
         style: RecordingStyle,
         *,
         clock: StageClock,
-        is_drive: bool,
         known: Sequence[str] = (),
     ) -> None:
         """Prepare; files are opened at the start of the `with` block.
@@ -70,14 +68,14 @@ class Recorder:
             source: what the frames come from.
             style: what is drawn and written.
             clock: to count the time of drawing and writing with.
-            is_drive: frames follow each other, so that measures and a strip make sense.
             known: lines about pictures that an earlier run has done; they are kept, before those to come.
         """
-        self.source, self.style, self.clock, self.is_drive = source, style, clock, is_drive
+        self.source, self.style, self.clock = source, style, clock
         self.paths: list[Path] = []
         self.faults: list[str] = []
         self._known = known
         self._kept: list[LanePrediction] = []
+        self._label_paths: set[Path] = set()
         self._builder = SummaryBuilder(
             source.files[0] if len(source.files) == 1 else source.name, num_lanes=style.num_lanes
         )
@@ -86,29 +84,20 @@ class Recorder:
         self._clean_up = ExitStack()
         self._started = 0.0
 
-    @property
-    def lanes_path(self) -> Path:
-        """The source's lane file."""
-        name = "" if isinstance(self.source, ImagesSource) else f"{self.source.name}."
-        return self.style.out / f"{name}lanes{self.style.suffix}.jsonl"
-
-    def beside(self, ending: str) -> Path:
-        """Another file about this source."""
-        return self.style.out / f"{self.source.name}{self.style.suffix}.{ending}"
-
     def __enter__(self) -> Self:
         self._started = time.perf_counter()
         with ExitStack() as stack:
-            stack.callback(self._write_files_of_format)
-            if self.is_drive:
+            stack.callback(self._write_kept)
+            self._lines = stack.enter_context(LanesJsonl(lanes_path(self.style.out, self.source, self.style.suffix)))
+            for line in self._known:
+                self._lines.copy(line)
+            self._table: MetricsCsv | None = None
+            if self.source.is_drive:
                 stack.callback(self._write_strip)
-            self._lines = stack.enter_context(LanesJsonl(self.lanes_path))
-            self._table = stack.enter_context(MetricsCsv(self.beside("metrics.csv"))) if self.is_drive else None
+                self._table = stack.enter_context(MetricsCsv(self._beside("metrics.csv")))
             self._videos = stack.enter_context(ExitStack())  # closed after the last picture was handed to it
             self._encode = stack.enter_context(Behind(self._store, depth=4, name="encode", niceness=BEHIND_THE_NETWORK))
             self._clean_up = stack.pop_all()
-        for line in self._known:
-            self._lines.copy(line)
         return self
 
     def write(self, frame: Frame, prediction: LanePrediction) -> Image:
@@ -130,7 +119,7 @@ class Recorder:
             if self.style.file_format != "jsonl":
                 # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
                 name = (cvat_name if self.style.file_format == "cvat" else name_below_out)(self.source, frame)
-                self._kept.append(replace(prediction, name=name, run_time=0.0))
+                self._write_format(replace(prediction, name=name, run_time=0.0))
         return drawn
 
     def summary(self, *, events: Sequence[DrivingEvent] = (), finished: bool = True) -> SourceSummary:
@@ -156,10 +145,13 @@ class Recorder:
             self._clean_up.__exit__(error_type, error, traceback)
         finally:
             self.faults += self._video.faults if self._video is not None else ()
-        written = [self.lanes_path] if self._lines.num_lines else []
+        written = [self._lines.path] if self._lines.num_lines else []
         if self._table is not None and self._table.num_rows:
             written.append(self._table.path)
         self.paths[:0] = written
+
+    def _beside(self, ending: str) -> Path:
+        return result_path(self.style.out, self.source, ending, self.style.suffix)
 
     def _store(self, item: tuple[Frame, Image]) -> None:
         """In the thread that encodes."""
@@ -171,7 +163,7 @@ class Recorder:
                 self.paths.append(path)
                 return
             if self._video is None:
-                path = self.beside("mp4")
+                path = self._beside("mp4")
                 sink = VideoSink(
                     path, fps=self.source.fps or 25.0, size=frame.size, pixel_aspect=self.source.pixel_aspect
                 )
@@ -180,21 +172,23 @@ class Recorder:
             self._video.write(drawn, frame.time)
 
     def _write_strip(self) -> None:
-        path = self.beside("strip.jpg")
+        path = self._beside("strip.jpg")
         try:
             if self._strip.write(path):
                 self.paths.append(path)
         except OSError as error:  # a full disk: what ended the run says more
             self.faults.append(str(error))
 
-    def _write_files_of_format(self) -> None:
-        file_format, kept = self.style.file_format, self._kept
-        if file_format in ("culane", "labelme"):
-            for prediction in kept:
-                self._write_beside_picture(prediction)
-        elif file_format == "tusimple" and kept:
-            self._write_one_file(self.beside("tusimple.json"), write_tusimple)
-        elif file_format == "cvat" and kept:
+    def _write_format(self, prediction: LanePrediction) -> None:
+        if self.style.file_format in ("culane", "labelme"):
+            self._write_beside_picture(prediction)
+        else:  # one file about all of them
+            self._kept.append(prediction)
+
+    def _write_kept(self) -> None:
+        if self._kept and self.style.file_format == "tusimple":
+            self._write_one_file(self._beside("tusimple.json"), write_tusimple)
+        elif self._kept:
             self._write_one_file(cvat_path(self.style.out, self.source), write_cvat)
 
     def _write_one_file(self, path: Path, write: Callable[[Path, Sequence[LanePrediction]], object]) -> None:
@@ -205,7 +199,7 @@ class Recorder:
         is_culane = self.style.file_format == "culane"
         title, find_path = ("CULane", lines_path) if is_culane else ("labelme", labelme_path)
         path = find_path(self.style.out, prediction.name)
-        if path in self.paths:
+        if path in self._label_paths:
             self.faults.append(f"{prediction.name}: {title}'s name for its lanes, {path}, is taken; left out.")
             return
         if is_culane:
@@ -213,15 +207,5 @@ class Recorder:
         else:
             assert isinstance(self.source, ImagesSource)  # the others are refused at the door
             write_labelme(path, prediction, Path(self.source.folder) / prediction.name)
+        self._label_paths.add(path)
         self.paths.append(path)
-
-
-def planned_outputs(sources: Sequence[Source], out: Path) -> list[Path]:
-    """The drawn pictures and videos that the sources will become."""
-    targets = []
-    for source in sources:
-        if isinstance(source, ImagesSource):
-            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
-        else:
-            targets.append(out / f"{source.name}.mp4")
-    return targets

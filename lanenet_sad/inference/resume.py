@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lanenet_sad.inference.naming import lanes_path, planned_outputs, result_path
 from lanenet_sad.inference.sources import ImagesSource, Source, StreamSource
 
 
@@ -46,7 +47,7 @@ class Left:
 
 
 def what_is_left(
-    source: Source, settings: Mapping[str, object], *, out: Path, summary_path: Path, in_one_file: bool
+    source: Source, settings: Mapping[str, object], *, out: Path, in_one_file: bool, suffix: str = ""
 ) -> Left:
     """What an earlier run into the same folder has left to do of a source.
 
@@ -54,11 +55,12 @@ def what_is_left(
         source: as it was named.
         settings: of the run and the source.
         out: the folder.
-        summary_path: where the summary of a finished drive stands.
         in_one_file: something is written about all pictures in one file, so that all have to be done again.
+        suffix: that of the rank, in the names of files.
     """
     if not isinstance(source, ImagesSource) or source.sequence:
-        done = finished_source(summary_path, settings)
+        results = [lanes_path(out, source, suffix), *planned_outputs([source], out, suffix)]
+        done = finished_source(result_path(out, source, "summary.json", suffix), settings, results=results)
         return Left(source, settings) if done is None else Left(None, settings, done=done)
     if in_one_file:
         return Left(source, settings)
@@ -82,7 +84,7 @@ def identity_of(source: Source) -> dict[str, object]:
     return {"name": source.name, **({"files": len(files), "sha256_of_list": digest} if files else {})}
 
 
-def identity_of_file(file: Path) -> dict[str, object]:
+def identity_of_file(file: Path) -> dict[str, Any]:
     """A file's name, size and time of change; nothing where there is no file."""
     if not file.is_file():
         return {}
@@ -90,9 +92,17 @@ def identity_of_file(file: Path) -> dict[str, object]:
     return {"file": file.name, "bytes": status.st_size, "changed": status.st_mtime_ns}
 
 
-def finished_source(summary_path: Path, settings: Mapping[str, object]) -> Done | None:
-    """What a source's summary says, if it was finished with these settings, its identity among them; else None."""
+def finished_source(summary_path: Path, settings: Mapping[str, object], *, results: Sequence[Path] = ()) -> Done | None:
+    """What a source's summary says, if it was finished with these settings, its identity among them; else None.
+
+    Args:
+        summary_path: of the summary.
+        settings: of the run and the source.
+        results: files that have to be there still.
+    """
     try:
+        if not all(path.is_file() for path in results):
+            return None
         content: dict[str, Any] = json.loads(summary_path.read_text(encoding="utf-8"))
         (source,) = content["sources"]
         # as written: tuples have become lists, paths words

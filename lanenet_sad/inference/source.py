@@ -107,6 +107,16 @@ class Source(ABC):
         self.faults: list[str] = []
         self.files: tuple[str, ...] = ()
 
+    @property
+    def is_drive(self) -> bool:
+        """Whether its frames follow each other in time, as those of a video do."""
+        return True
+
+    @property
+    def is_live(self) -> bool:
+        """Whether frames come when they come, and not when they are asked for."""
+        return self.kind in ("camera", "stream")
+
     @abstractmethod
     def __iter__(self) -> Iterator[Frame]: ...
 

@@ -7,6 +7,15 @@ from typing import Literal
 
 Side = Literal["left", "right"]
 
+LANE_WIDTH = 3.7
+"""Metres that a lane is taken to be wide where nothing says so: 12 feet, as on US interstates."""
+
+CAMERA_HEIGHT = 1.4
+"""Metres above the road at which a camera behind a windscreen usually hangs."""
+
+VEHICLE_HALF_WIDTH = 0.9
+"""Metres from the camera, which is taken to be in the middle of the vehicle, to the wheels on either side."""
+
 
 @dataclass(frozen=True)
 class RoadMeasures:
@@ -39,6 +48,15 @@ class RoadMeasures:
     time_to_crossing: float | None = None
     crossing_side: Side | None = None
     scale: Literal["calibration", "assumed"] = "assumed"
+
+    def distance(self, side: Side) -> float | None:
+        """Metres from the vehicle to the line on a side."""
+        return self.left_distance if side == "left" else self.right_distance
+
+    def wheel_distance(self, side: Side, half_width: float = VEHICLE_HALF_WIDTH) -> float | None:
+        """Metres from the wheels on a side, `half_width` from the camera, to its line; negative beyond it."""
+        distance = self.distance(side)
+        return None if distance is None else distance - half_width
 
 
 @dataclass(frozen=True)

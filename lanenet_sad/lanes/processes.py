@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 from collections import deque
@@ -16,6 +17,11 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _AHEAD = 4  # tasks under way for each process, so that memory stays flat
+
+
+def num_cores() -> int:
+    """Cores that this process may use; a container or a scheduler may give it fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def in_processes(

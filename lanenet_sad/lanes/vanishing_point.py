@@ -10,12 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lanenet_sad.lanes.driving import CAMERA_HEIGHT, LANE_WIDTH
 from lanenet_sad.lanes.lane import Lane, LanePrediction
 from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration, assumed_camera
 from lanenet_sad.lanes.road_model import FloatArray, RoadFit, fit_road, gather
-
-LANE_WIDTH = 3.7
-"""Metres that a lane is taken to be wide where the height of the camera is unknown: 12 feet, as on US interstates."""
+from lanenet_sad.lanes.slots import ego_slots
 
 _FEWEST_POINTS = 4
 _FIRST_GUESSES = np.radians(np.arange(-24.0, 25.0, 2.0))
@@ -170,7 +169,7 @@ class CameraFromLanes:
         errors = fit.covariance.diagonal()[-4:]
         if fit.cost > _WORST_COST or errors[3] > _SURE**2 or not fit.offsets.min() < fit.offsets.max():
             return None
-        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or 1.4)) ** 2 * _NOD**2
+        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or CAMERA_HEIGHT)) ** 2 * _NOD**2
         errors = errors * (1 + (fit.cost / _GOOD_COST) ** 2)
         assert camera.pitch is not None
         return _View(
@@ -206,10 +205,9 @@ def point_weights(lane: Lane) -> FloatArray:
 
 def ego_width(slots: Sequence[int | None], fit: RoadFit, num_lanes: int) -> float | None:
     """How far the two ego lines of a fit are apart, in heights of the camera; None if they are not both there."""
-    wanted = (num_lanes // 2, num_lanes // 2 + 1)
-    if not all(slot in slots for slot in wanted):
+    if not all(slot in slots for slot in ego_slots(num_lanes)):
         return None
-    left, right = (float(fit.offsets[slots.index(slot)]) for slot in wanted)
+    left, right = (float(fit.offsets[slots.index(slot)]) for slot in ego_slots(num_lanes))
     return right - left if right > left else None
 
 

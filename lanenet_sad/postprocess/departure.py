@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures, Side
+from lanenet_sad.lanes.driving import VEHICLE_HALF_WIDTH, DrivingEvent, RoadMeasures, Side
 from lanenet_sad.lanes.lane import LanePrediction
 from lanenet_sad.lanes.slots import ego_slots
 
@@ -35,7 +35,7 @@ class DepartureWarner:
     def __init__(
         self,
         *,
-        half_width: float = 0.9,
+        half_width: float = VEHICLE_HALF_WIDTH,
         warn_distance: float = 0.1,
         release_distance: float = 0.3,
         minimum_duration: float = 0.2,
@@ -122,16 +122,11 @@ class DepartureWarner:
         sides: tuple[Side, ...] = tuple(self._open)
         return [event for side in sides for event in self._end(side, self._open[side].latest)]
 
-    def wheel_distance(self, road: RoadMeasures | None, side: Side) -> float | None:
-        """Metres from the wheels to the line of one side, negative beyond it; None if unknown."""
-        distance = None if road is None else road.left_distance if side == "left" else road.right_distance
-        return None if distance is None else distance - self.half_width
-
     def _seen_distance(self, side: Side, prediction: LanePrediction) -> float | None:
-        """As `wheel_distance`, but None unless the line is seen and can be where it was measured."""
+        """Metres from wheels to line, negative beyond it; None unless the line is seen and can be there."""
         slot = ego_slots(self.num_lanes)[0 if side == "left" else 1]
         confidence = max((lane.confidence for lane in prediction.lanes if lane.slot == slot), default=0.0)
-        distance = self.wheel_distance(prediction.road, side)
+        distance = None if prediction.road is None else prediction.road.wheel_distance(side, self.half_width)
         if distance is None or confidence < self.lowest_confidence or distance + self.half_width < -self.farthest:
             return None
         return distance

@@ -9,16 +9,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lanenet_sad.lanes.driving import RoadMeasures, Side
+from lanenet_sad.lanes.driving import CAMERA_HEIGHT, LANE_WIDTH, VEHICLE_HALF_WIDTH, RoadMeasures, Side
 from lanenet_sad.lanes.lane import Lane, LanePrediction
-from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration
+from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration, Scale
 from lanenet_sad.lanes.road_model import RoadFit, fit_road, gather
-from lanenet_sad.lanes.vanishing_point import LANE_WIDTH, CameraFromLanes, point_weights
+from lanenet_sad.lanes.slots import ego_slots
+from lanenet_sad.lanes.vanishing_point import CameraFromLanes, point_weights
 
 _FEWEST_POINTS = 4
 _NOD_ERROR = 0.005  # radians by which springs and hills tip a camera
 _OUTER_WEIGHT = 0.5  # of lines beside the own lane: ramps and kerbs leave it
-_TYPICAL_HEIGHT = 1.4
 _WORST_OFFSET = 0.5  # metres: a line whose place beside the camera is less certain was not measured
 _WORST_CURVATURE = 0.003  # 1/m
 _CURVATURE_DRIFT = 5e-4  # 1/m by which the curvature below a vehicle changes within a second
@@ -53,7 +53,7 @@ class GroundMeter:
         calibration: CameraCalibration | None = None,
         *,
         lane_width: float = LANE_WIDTH,
-        vehicle_half_width: float = 0.9,
+        vehicle_half_width: float = VEHICLE_HALF_WIDTH,
         camera_height: float | None = None,
         field_of_view: float = FIELD_OF_VIEW,
         num_lanes: int = 4,
@@ -81,6 +81,9 @@ class GroundMeter:
                 f"got {memory} and {speed_window}."
             )
         self._given = None if calibration is None else calibration.mounted(height=camera_height)
+        # Of all frames alike: whether a height was measured is known from the beginning.
+        known = self._given.scale if self._given is not None and self._given.height is not None else None
+        self._scale: Scale = known or ("assumed" if camera_height is None else "calibration")
         self._lane_width, self._half_width = lane_width, vehicle_half_width
         self._num_lanes, self._memory, self._speed_window = num_lanes, memory, speed_window
         self._estimator = CameraFromLanes(
@@ -122,16 +125,15 @@ class GroundMeter:
         lines = [lane for lane in prediction.lanes if len(lane.points) >= _FEWEST_POINTS]
         camera = self._look(prediction, time)
         if camera is None or not lines:
-            scale = "assumed" if camera is None else camera.scale
-            return replace(prediction, road=RoadMeasures(scale=scale))
-        ego = (self._num_lanes // 2, self._num_lanes // 2 + 1)
-        weights = [point_weights(lane) * (1.0 if lane.slot in ego else _OUTER_WEIGHT) for lane in lines]
+            return replace(prediction, road=RoadMeasures(scale=self._scale))
+        own = ego_slots(self._num_lanes)
+        weights = [point_weights(lane) * (1.0 if lane.slot in own else _OUTER_WEIGHT) for lane in lines]
         fit = fit_road(gather([camera.rays(lane.points) for lane in lines], weights), nod_error=_NOD_ERROR)
         camera = self._at_height(camera, fit, lines)
         self._calibration = camera
         if camera.height is None:
-            return replace(prediction, road=RoadMeasures(scale="assumed"))
-        return replace(prediction, road=self._measures(fit, lines, camera.height, time, camera))
+            return replace(prediction, road=RoadMeasures(scale=self._scale))
+        return replace(prediction, road=self._measures(fit, lines, camera.height, time))
 
     def _look(self, prediction: LanePrediction, time: float) -> CameraCalibration | None:
         """The camera, with a pitch."""
@@ -145,9 +147,9 @@ class GroundMeter:
         """The camera with a height, if need be from the usual lane width."""
         if camera.height is not None:
             return camera
-        seen = self._seen(fit, lines, _TYPICAL_HEIGHT)
+        seen = self._seen(fit, lines, CAMERA_HEIGHT)
         if seen.left is not None and seen.right is not None and seen.left + seen.right > 0:
-            self._widths.append((seen.left + seen.right) / _TYPICAL_HEIGHT)
+            self._widths.append((seen.left + seen.right) / CAMERA_HEIGHT)
         if not self._widths:
             return camera
         height = self._lane_width / float(np.median(self._widths))
@@ -160,15 +162,13 @@ class GroundMeter:
         """The own lines' distances at a height of the camera."""
         cosine = math.cos(math.atan(fit.direction))
         found: list[float | None] = []
-        for slot, sign in ((self._num_lanes // 2, -1), (self._num_lanes // 2 + 1, 1)):
+        for slot, sign in zip(ego_slots(self._num_lanes), (-1, 1), strict=True):
             index = next((i for i, lane in enumerate(lines) if lane.slot == slot), None)
             sure = index is not None and math.sqrt(fit.covariance[index, index]) * height < _WORST_OFFSET
             found.append(sign * float(fit.offsets[index]) * height * cosine if sure else None)
         return _Seen(*found)
 
-    def _measures(
-        self, fit: RoadFit, lines: Sequence[Lane], height: float, time: float, camera: CameraCalibration
-    ) -> RoadMeasures:
+    def _measures(self, fit: RoadFit, lines: Sequence[Lane], height: float, time: float) -> RoadMeasures:
         seen = self._seen(fit, lines, height)
         width = None
         if seen.left is not None and seen.right is not None:
@@ -199,7 +199,7 @@ class GroundMeter:
             lateral_speed=speed,
             time_to_crossing=crossing,
             crossing_side=side,
-            scale=camera.scale,
+            scale=self._scale,
         )
 
     def _smooth_curvature(self, fit: RoadFit, height: float, time: float) -> float | None:

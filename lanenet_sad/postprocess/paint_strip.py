@@ -10,11 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lanenet_sad.lanes.driving import LANE_WIDTH
 from lanenet_sad.lanes.lane import Image, Points
 
 Array = NDArray[np.float32]
 
-LANE_WIDTH = 3.7  # metres, what all lengths here are measured by: the usual lane of a motorway
 USUAL_SPREAD = 2.6  # pixels of lane width gained per row below the horizon: a lens 1.4 m above the road
 _SPREADS = (0.8, 7.0)
 _FOCAL = 0.85  # focal length as a share of the picture's width, for lengths along the road

@@ -30,9 +30,8 @@ class LaneRefiner:
     and where two lanes cross, the less sure one ends. Lanes of fewer than three points stay as they are.
 
     A point is as sure as the network was of it, less the farther it lies off the curve: half at the tolerance. The
-    confidence of a lane becomes its existence times the mean over its points, strays as zero. That tells right lanes
-    (IoU > 0.5) from wrong ones better than existence alone does: area under the ROC curve 0.89 to 0.75 on 876 pictures
-    of real roads.
+    confidence of a lane becomes its existence times the mean over its points, strays as zero: a lane
+    that the network is sure of but sees badly is told apart from one that it sees well.
 
     Attributes:
         curve: "spline" (a smoothing cubic spline) or "polynomial".

@@ -9,11 +9,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lanenet_sad.lanes.driving import RoadMeasures
+from lanenet_sad.lanes.driving import LANE_WIDTH, VEHICLE_HALF_WIDTH, RoadMeasures
 from lanenet_sad.lanes.lane import Image, LanePrediction
 from lanenet_sad.lanes.perspective import CameraCalibration
 from lanenet_sad.lanes.slots import ego_slots
-from lanenet_sad.lanes.vanishing_point import LANE_WIDTH
 from lanenet_sad.visualization.annotators import Annotator
 from lanenet_sad.visualization.palette import slot_color
 
@@ -79,7 +78,8 @@ class BirdsEyeAnnotator(Annotator):
         inset = self._warp(image, camera, (height, width))
         self._draw_lanes(inset, prediction, camera)
         self._draw_scale(inset)
-        _draw_vehicle(inset, self._to_inset(np.array([[-0.9, -2.6], [0.9, 1.8]]), inset))
+        corners = np.array([[-VEHICLE_HALF_WIDTH, -2.6], [VEHICLE_HALF_WIDTH, 1.8]])
+        _draw_vehicle(inset, self._to_inset(corners, inset))
         margin = max(4, image.shape[1] // 80)
         left = image.shape[1] - margin - width
         image[margin - 1 : margin + height + 1, left - 1 : left + width + 1] = 235
@@ -138,11 +138,12 @@ class BirdsEyeAnnotator(Annotator):
 class MeasuresAnnotator(Annotator):
     """Writes the measures of road and vehicle, and the types of the own lane's lines, into the upper left corner."""
 
-    def __init__(self, *, lane_width: float = LANE_WIDTH, num_lanes: int = 4) -> None:
+    def __init__(self, *, lane_width: float | None = LANE_WIDTH, num_lanes: int = 4) -> None:
         """Fix the style.
 
         Args:
-            lane_width: metres that are assumed where they come from no calibration.
+            lane_width: metres that are assumed where they come from no calibration; None: it is not known which, as
+                with a calibration whose height came from an assumed lane.
             num_lanes: L of the network, which says which slots are the lines of the own lane.
         """
         self.lane_width, self.num_lanes = lane_width, num_lanes
@@ -175,7 +176,7 @@ def describe_line_types(prediction: LanePrediction, *, num_lanes: int = 4) -> li
     return [" | ".join(parts)] if parts else []
 
 
-def describe_road(road: RoadMeasures, *, lane_width: float = LANE_WIDTH) -> list[str]:
+def describe_road(road: RoadMeasures, *, lane_width: float | None = LANE_WIDTH) -> list[str]:
     """The measures in words: `radius 420 m right | offset +0.21 m | width 3.6 m`; what is not known is left out."""
     parts = []
     if road.curvature is not None:
@@ -194,7 +195,7 @@ def describe_road(road: RoadMeasures, *, lane_width: float = LANE_WIDTH) -> list
     if road.time_to_crossing is not None and road.time_to_crossing < _SOON:
         lines.append(f"{road.crossing_side} line in {road.time_to_crossing:.1f} s")
     if lines and road.scale == "assumed":
-        lines.append(f"metres assume a lane width of {lane_width:g} m")
+        lines.append("metres assume a lane width" + ("" if lane_width is None else f" of {lane_width:g} m"))
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import final
 import cv2
 import numpy as np
 
-from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures, Side
+from lanenet_sad.lanes.driving import VEHICLE_HALF_WIDTH, DrivingEvent, Side
 from lanenet_sad.lanes.lane import Image, LanePrediction, Points
 from lanenet_sad.lanes.slots import ego_slots
 from lanenet_sad.visualization.annotators import Annotator
@@ -28,7 +28,7 @@ class DepartureAnnotator(Annotator):
     `reset` tells that another video begins. Without a departure, the picture stays as it is.
     """
 
-    def __init__(self, *, num_lanes: int = 4, half_width: float = 0.9) -> None:
+    def __init__(self, *, num_lanes: int = 4, half_width: float = VEHICLE_HALF_WIDTH) -> None:
         """Fix the style.
 
         Args:
@@ -55,14 +55,9 @@ class DepartureAnnotator(Annotator):
             for lane in prediction.lanes:
                 if lane.slot == slot and len(lane.points) > 1:
                     _highlight(image, lane.points)
-            distance = self._distance(side, prediction.road)
+            distance = None if prediction.road is None else prediction.road.wheel_distance(side, self.half_width)
             known = "" if distance is None else f" {distance:.2f} m"
             _banner(image, f"LANE DEPARTURE {side}{known}", side, row)
-
-    def _distance(self, side: Side, road: RoadMeasures | None) -> float | None:
-        """Metres between wheels and line, negative beyond it."""
-        distance = None if road is None else road.left_distance if side == "left" else road.right_distance
-        return None if distance is None else distance - self.half_width
 
 
 def _highlight(image: Image, points: Points) -> None:

@@ -1,8 +1,11 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -118,3 +121,24 @@ def test_where_no_memory_can_be_had_the_network_works_here(predictor, tmp_path, 
     with LanePipeline(video, predictor=predictor, follow=False) as pipeline:
         assert len(list(pipeline)) == 3
         assert pipeline.process is None
+
+
+def test_it_ends_in_silence_when_its_owner_is_killed(tmp_path):
+    weights = write_weights(tmp_path / "sure.safetensors")
+    code = (
+        "import sys, time; from pathlib import Path; from lanenet_sad.inference.predictor import Predictor\n"
+        "from lanenet_sad.inference.network_process import NetworkProcess\n"
+        "predictor = Predictor.from_weights(Path(sys.argv[1]), device='cpu')\n"
+        "process = NetworkProcess(predictor); process.start()\n"
+        "while not process.is_ready: time.sleep(0.02)\n"
+        "process.submit(predictor.prepare([__import__('numpy').zeros((64, 160, 3), 'uint8')])[0])\n"
+        "print(process._process.pid, flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen(
+        [sys.executable, "-c", code, str(weights)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    pid = int(owner.stdout.readline())
+    owner.kill()
+    said = owner.communicate(timeout=30)[1]  # until the orphan has closed its end, too
+    assert said == ""
+    assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()

@@ -31,10 +31,9 @@ def video(tmp_path) -> Path:
 class EndlessSource(Source):
     """Counts the frames that it was asked for."""
 
-    kind = "camera"
-
-    def __init__(self, *, broken_at: int | None = None) -> None:
+    def __init__(self, *, broken_at: int | None = None, kind: str = "camera") -> None:
         super().__init__("endless")
+        self.kind = kind
         self.count = 0
         self.broken_at = broken_at
         self.is_closed = threading.Event()
@@ -73,8 +72,21 @@ def test_every_stage_is_timed_and_a_second_pass_is_a_new_one(predictor, video):
     assert [(frame.index, len(prediction.lanes)) for frame, prediction in pipeline] == first
 
 
-def test_memory_is_bounded_a_slow_reader_makes_the_source_wait(predictor):
+def test_live_frames_do_not_wait_in_queues(predictor):
     source = EndlessSource()
+    found = iter(LanePipeline(source, predictor=predictor, follow=False))
+    next(found)
+    before = -1
+    while before != source.count:
+        before = source.count
+        time.sleep(0.3)
+    # handed over; in and before each of the two queues; one more that was asked for
+    assert source.count <= 1 + 2 * 2 + 1
+    found.close()
+
+
+def test_memory_is_bounded_a_slow_reader_makes_the_source_wait(predictor):
+    source = EndlessSource(kind="video")
     found = iter(LanePipeline(source, predictor=predictor, follow=False, depth=2))
     for _ in range(3):
         next(found)

@@ -12,8 +12,9 @@ import pytest
 from factories import make_picture, make_straight_lane, write_picture, write_video
 
 from lanenet_sad.inference import recorder as recorder_module
+from lanenet_sad.inference.naming import planned_outputs
 from lanenet_sad.inference.overlap import StageClock
-from lanenet_sad.inference.recorder import Recorder, RecordingStyle, planned_outputs
+from lanenet_sad.inference.recorder import Recorder, RecordingStyle
 from lanenet_sad.inference.sources import ImagesSource, UnreadableSource, VideoSource, open_source
 from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.lane import Frame, LanePrediction
@@ -23,9 +24,9 @@ SIZE = (64, 160)
 ENDINGS = {"mp4", "lanes.jsonl", "metrics.csv", "strip.jpg"}
 
 
-def make_recorder(source, out: Path, *, is_drive: bool = True, known=(), **style) -> Recorder:
+def make_recorder(source, out: Path, *, known=(), **style) -> Recorder:
     style = RecordingStyle(out, style.pop("annotators", ()), **style)
-    return Recorder(source, style, clock=StageClock(), is_drive=is_drive, known=known)
+    return Recorder(source, style, clock=StageClock(), known=known)
 
 
 def make_found(number: int, *, size=SIZE, events=()) -> tuple[Frame, LanePrediction]:
@@ -88,7 +89,7 @@ def test_pictures_become_pictures_and_lines_alone(tmp_path):
     files = [str(tmp_path / f"in/{number}.png") for number in range(3)]
     for file in files:
         write_picture(Path(file), make_picture(SIZE))
-    recorder = make_recorder(ImagesSource(files), tmp_path / "out", is_drive=False, known=['{"source":"before"}'])
+    recorder = make_recorder(ImagesSource(files), tmp_path / "out", known=['{"source":"before"}'])
     with recorder:
         for file in files:
             frame, prediction = make_found(0)
@@ -101,7 +102,7 @@ def test_pictures_become_pictures_and_lines_alone(tmp_path):
 def test_what_is_drawn_is_returned_and_stored_and_the_frame_stays(tmp_path):
     write_picture(tmp_path / "in/road.png", make_picture(SIZE))
     source = ImagesSource([str(tmp_path / "in/road.png")])
-    recorder = make_recorder(source, tmp_path / "out", is_drive=False, annotators=(LaneAnnotator(),))
+    recorder = make_recorder(source, tmp_path / "out", annotators=(LaneAnnotator(),))
     (frame,) = source
     _, prediction = make_found(0)
     with recorder:
@@ -209,7 +210,7 @@ def test_ranks_write_files_of_their_own(tmp_path, video):
     assert names(tmp_path / "out") == {
         f"drive.{name}"
         for rank in ("rank0", "rank1")
-        for name in (f"{rank}.mp4", f"lanes.{rank}.jsonl", f"{rank}.metrics.csv", f"{rank}.strip.jpg")
+        for name in (f"{rank}.mp4", f"{rank}.lanes.jsonl", f"{rank}.metrics.csv", f"{rank}.strip.jpg")
     }
 
 
@@ -217,3 +218,4 @@ def test_planned_outputs_are_what_the_sources_become(tmp_path, video):
     pictures = ImagesSource(["in/a/1.jpg", "in/b/2.png"], folder="in")
     planned = planned_outputs([pictures, video, UnreadableSource("gone", name="gone")], tmp_path)
     assert planned[:3] == [tmp_path / "a/1.jpg", tmp_path / "b/2.png", tmp_path / "drive.mp4"]
+    assert planned_outputs([video], tmp_path, ".rank1") == [tmp_path / "drive.rank1.mp4"]

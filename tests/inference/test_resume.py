@@ -163,7 +163,7 @@ def test_what_is_left_of_pictures(tmp_path, in_one_file):
     source = make_pictures(tmp_path / "in")
     lines = write_results(source, tmp_path / "out", name="lanes.rank1.jsonl")  # of any rank
     (tmp_path / "out/2.png").unlink()
-    left = what_is_left(source, SETTINGS, out=tmp_path / "out", summary_path=tmp_path / "none", in_one_file=in_one_file)
+    left = what_is_left(source, SETTINGS, out=tmp_path / "out", in_one_file=in_one_file)
     if in_one_file:
         assert (left.source, left.known, left.done) == (source, (), Done(0, 0, ()))
     else:
@@ -172,10 +172,31 @@ def test_what_is_left_of_pictures(tmp_path, in_one_file):
         assert (left.known, left.done) == (tuple(lines[:2]), Done(2, 2, ()))
 
 
-def test_what_is_left_of_a_drive(tmp_path):
-    source, path = make_pictures(tmp_path / "in", sequence=True), tmp_path / "drive.summary.json"
-    assert what_is_left(source, SETTINGS, out=tmp_path, summary_path=path, in_one_file=False).source is source
-    write_summary(path)
-    left = what_is_left(source, SETTINGS, out=tmp_path, summary_path=path, in_one_file=True)
-    assert left.source is None
-    assert left.done.num_frames == 9
+@pytest.mark.parametrize("suffix", ["", ".rank1"])
+def test_what_is_left_of_a_drive(tmp_path, suffix):
+    source, out = make_pictures(tmp_path / "in", sequence=True), tmp_path / "out"
+
+    def left():
+        return what_is_left(source, SETTINGS, out=out, in_one_file=True, suffix=suffix)
+
+    results = [*write_pictures_again(source, out), out / f"lanes{suffix}.jsonl"]
+    results[-1].write_text("")
+    assert left().source is source
+    write_summary(out / f"{source.name}{suffix}.summary.json")
+    assert left().source is None
+    assert left().done.num_frames == 9
+    for path in results:  # a result that is gone has to be made again
+        content = path.read_bytes()
+        path.unlink()
+        assert left().source is source
+        path.write_bytes(content)
+    assert left().source is None
+
+
+def write_pictures_again(source: ImagesSource, out: Path) -> list[Path]:
+    """What stands for the drawn copies."""
+    paths = [out / Path(file).name for file in source.files]
+    out.mkdir()
+    for path, file in zip(paths, source.files, strict=True):
+        path.write_bytes(Path(file).read_bytes())
+    return paths

@@ -57,6 +57,27 @@ def test_metres_that_assume_a_lane_width_say_so(changes, width):
     assert meter.calibration.pitch == pytest.approx(0.04, abs=0.003)
 
 
+@pytest.mark.parametrize(
+    ("changes", "settings", "scale"),
+    [
+        ({}, {}, "calibration"),
+        ({"height": None}, {}, "assumed"),
+        ({"pitch": None}, {}, "calibration"),
+        ({"height": None}, {"camera_height": 1.4}, "calibration"),
+        ({"scale": "assumed"}, {}, "assumed"),
+    ],
+    ids=["all", "no height", "no pitch", "height beside", "height assumed"],
+)
+def test_every_frame_has_one_scale_also_those_without_measures(changes, settings, scale):
+    meter, truth = GroundMeter(replace(make_camera(), **changes), **settings), make_camera()
+    empty = LanePrediction((), SIZE)
+    found = [measure(meter, empty, 0.0)]
+    found += [measure(meter, make_road_prediction(truth), number / 25) for number in range(1, 12)]
+    found.append(measure(meter, empty, 0.5))
+    assert found[-2].lane_width is not None
+    assert {road.scale for road in found} == {scale}
+
+
 def test_without_a_calibration_first_frames_have_no_measures():
     meter, camera = GroundMeter(), make_camera()
     assert measure(meter, make_road_prediction(camera)) == RoadMeasures()

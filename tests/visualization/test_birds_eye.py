@@ -141,3 +141,16 @@ def test_inset_and_measures_do_not_meet_in_an_upright_picture():
         drawn = annotator.annotate(image, LanePrediction((), size, road=road))
         columns.append(np.nonzero((drawn != image).any(axis=(0, 2)))[0])
     assert columns[0].max() < columns[1].min()
+
+
+def test_a_camera_of_another_shape_draws_no_inset():
+    image = make_picture()
+    upright = np.ascontiguousarray(image.transpose(1, 0, 2))
+    drawn = BirdsEyeAnnotator(make_camera()).annotate(upright, LanePrediction((), upright.shape[:2]))
+    assert np.array_equal(drawn, upright)
+
+
+def test_an_assumed_width_that_is_not_known_is_not_told():
+    road = RoadMeasures(lane_width=3.0)
+    assert describe_road(road)[-1] == "metres assume a lane width of 3.7 m"
+    assert describe_road(road, lane_width=None)[-1] == "metres assume a lane width"
