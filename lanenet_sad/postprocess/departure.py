@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from lanenet_sad.lanes.driving import VEHICLE_HALF_WIDTH, DrivingEvent, RoadMeasures, Side
@@ -29,7 +30,7 @@ class DepartureWarner:
     so for `minimum_duration`; it is over when they are `release_distance` away. It is told twice, when it begins and,
     with the same start, when it is over. Frames without measures do not end it for `longest_gap` seconds; after that it
     ended when it was last seen. When the lane changes, the line that was crossed is on the other side, which ends the
-    departure too; from there it is warned about again once the wheels have been `release_distance` away.
+    departure too; it is warned about again once the wheels have been `release_distance` away, or come back to it.
     """
 
     def __init__(
@@ -91,7 +92,7 @@ class DepartureWarner:
     def reset(self) -> None:
         """Forget what goes on, for a new source; call `close` before if the open departures shall be told."""
         self._open: dict[Side, _Departure] = {}
-        self._crossed: set[Side] = set()  # sides of lines that a lane change has just crossed
+        self._crossed: dict[Side, float] = {}  # of lines that a lane change has left behind, how far by now
         self._time: float | None = None
 
     def __call__(self, prediction: LanePrediction, time: float, frame: int) -> LanePrediction:
@@ -112,7 +113,7 @@ class DepartureWarner:
         changed = {event.side for event in prediction.events if event.kind == "lane_change"}
         for side in changed:  # before either side is looked at: the line just crossed is on the other one now
             events += self._end(side, time)
-            self._crossed = {"right" if side == "left" else "left"}
+            self._crossed = {"right" if side == "left" else "left": -math.inf}
         for side in ("left", "right"):
             events += self._follow(side, prediction, time, frame)
         return replace(prediction, events=(*prediction.events, *events))
@@ -139,8 +140,11 @@ class DepartureWarner:
             if departure is not None and time - departure.latest > self.longest_gap:
                 return self._end(side, departure.latest)
             return []
-        if distance >= self.release_distance:
-            self._crossed.discard(side)
+        if side in self._crossed:
+            farthest = self._crossed[side] = max(self._crossed[side], distance)
+            comes_back = distance < farthest - (self.release_distance - self.warn_distance)
+            if comes_back or distance >= self.release_distance:
+                del self._crossed[side]
         if departure is None:
             if side in self._crossed or distance >= self.warn_distance or not self._moves_towards(side, road):
                 return []

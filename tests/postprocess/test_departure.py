@@ -77,6 +77,9 @@ def test_a_lane_change_ends_the_departure_and_leaving_the_line_behind_is_none(si
     back = [*frames, *(frame(2.0, 0.0) for _ in range(4))]
     events = [event for event in drive(DepartureWarner(), back) if event.kind == "departure"]
     assert [(event.side, event.is_over) for event in events[2:]] == [(other, False)]  # towards the line again
+    early = [*frames[:5], *(frame(2.0, d) for d in (-0.3, -0.1, -0.2, -0.35, -0.5, -0.7))]  # back before it was away
+    events = [event for event in drive(DepartureWarner(), early) if event.kind == "departure"]
+    assert [(event.side, event.is_over) for event in events[2:]] == [(other, False)]
 
 
 def test_a_departure_that_goes_on_at_the_end_is_told_by_close():
