@@ -246,7 +246,10 @@ def test_a_full_disk_leaves_a_video_that_plays(tmp_path, weights):
     assert not [name for name in names(tmp_path / "out") if name.startswith(".") or "unfinished" in name]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize(
+    "number",
+    [pytest.param(signal.SIGINT, id="ctrl-c"), pytest.param(signal.SIGTERM, id="sigterm", marks=pytest.mark.slow)],
+)
 def test_a_signal_in_a_long_video_leaves_nothing_behind(tmp_path, weights, number):
     video = write_video(tmp_path / "drive.mp4", num_frames=1500)
     command = [sys.executable, "-m", "lanenet_sad", *words(video, tmp_path / "out", weights)]

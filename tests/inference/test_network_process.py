@@ -123,6 +123,7 @@ def test_where_no_memory_can_be_had_the_network_works_here(predictor, tmp_path, 
         assert pipeline.process is None
 
 
+@pytest.mark.slow
 def test_it_ends_in_silence_when_its_owner_is_killed(tmp_path):
     weights = write_weights(tmp_path / "sure.safetensors")
     code = (
