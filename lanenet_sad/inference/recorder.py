@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Literal, Self
 
 from lanenet_sad.inference.interesting_frames import InterestingFrames
+from lanenet_sad.inference.interrupts import uninterrupted
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.metrics_csv import MetricsCsv
 from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, lanes_path, name_below_out, result_path
@@ -109,18 +110,22 @@ class Recorder:
         """
         with self.clock.measure("draw"):
             drawn = annotate_all(frame.image, prediction, self.style.annotators)
-        self._encode((frame, drawn))
-        with self.clock.measure("write"):
-            self._lines.write(frame, prediction)
-            if self._table is not None:
-                self._table.write(frame, prediction)
-                self._strip.add(frame, drawn, prediction)
-            self._builder.add(frame, prediction)
-            if self.style.file_format != "jsonl":
-                # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
-                name = (cvat_name if self.style.file_format == "cvat" else name_below_out)(self.source, frame)
-                self._write_format(replace(prediction, name=name, run_time=0.0))
+        with uninterrupted():  # or the video would have a frame that the lanes, or the summary, do not know
+            self._encode((frame, drawn))
+            with self.clock.measure("write"):
+                self._note(frame, prediction, drawn)
         return drawn
+
+    def _note(self, frame: Frame, prediction: LanePrediction, drawn: Image) -> None:
+        self._lines.write(frame, prediction)
+        if self._table is not None:
+            self._table.write(frame, prediction)
+            self._strip.add(frame, drawn, prediction)
+        self._builder.add(frame, prediction)
+        if self.style.file_format != "jsonl":
+            # Without a run time: TuSimple gives 0 to slow frames, and a first picture is slow everywhere.
+            name = (cvat_name if self.style.file_format == "cvat" else name_below_out)(self.source, frame)
+            self._write_format(replace(prediction, name=name, run_time=0.0))
 
     def summary(self, *, events: Sequence[DrivingEvent] = (), finished: bool = True) -> SourceSummary:
         """What has been found, to ask for after the end of the block.

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from factories import make_picture, make_straight_lane, write_picture, write_video
 
 from lanenet_sad.inference import recorder as recorder_module
+from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.naming import planned_outputs
 from lanenet_sad.inference.overlap import StageClock
 from lanenet_sad.inference.recorder import Recorder, RecordingStyle
@@ -66,6 +68,27 @@ def check_whole(out: Path, count: int) -> None:
     assert [line["frame"] for line in read_lines(out / "drive.lanes.jsonl")] == list(range(count))
     with (out / "drive.metrics.csv").open() as file:
         assert [row["frame"] for row in csv.DictReader(file)] == [str(number) for number in range(count)]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle_of_a_frame_leaves_that_frame_whole(tmp_path, video, monkeypatch, number):
+    write = LanesJsonl.write
+
+    def signalled(lines, frame, prediction):
+        if frame.index == 3:  # handed to the encoder, and nothing else said of it
+            signal.raise_signal(number)
+        write(lines, frame, prediction)
+
+    monkeypatch.setattr(LanesJsonl, "write", signalled)
+    recorder = make_recorder(video, tmp_path / "out")
+    previous = signal.signal(number, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            record(recorder, 6)
+    finally:
+        signal.signal(number, previous)
+    check_whole(tmp_path / "out", 4)
+    assert recorder.summary(finished=False).frames == 4
 
 
 def test_a_drive_becomes_four_files_and_a_summary(tmp_path, video):

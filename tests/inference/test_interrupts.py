@@ -1,0 +1,71 @@
+"""Signals that wait for the end of a block."""
+
+import signal
+import threading
+
+import pytest
+
+from lanenet_sad.inference.interrupts import uninterrupted
+
+
+@pytest.fixture(autouse=True)
+def _handlers():
+    """A suite that runs in the background ignores SIGINT."""
+    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in previous.items():
+        signal.signal(number, handler)
+
+
+def work_under(*numbers: int, done: list[str]) -> None:
+    with uninterrupted():
+        for number in numbers:
+            signal.raise_signal(number)
+        done.append("all")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_for_the_end_of_the_block(number):
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work_under(number, done=done)
+    assert done == ["all"]
+    assert signal.getsignal(number) is signal.default_int_handler
+
+
+def test_a_second_signal_does_not_wait():
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work_under(signal.SIGINT, signal.SIGTERM, done=done)
+    assert done == []
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_what_went_wrong_in_the_block_is_not_lost():
+    def fail() -> None:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            raise OSError("full")
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        fail()
+    assert isinstance(caught.value.__context__, OSError)
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with uninterrupted():
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_nothing_changes_in_another_thread():
+    seen = []
+
+    def work():
+        with uninterrupted():
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.default_int_handler]
