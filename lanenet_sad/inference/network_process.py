@@ -34,6 +34,8 @@ from lanenet_sad.postprocess.decode import LaneDecoder
 
 _NUM_PLACES = 3  # in shared memory: one with the network, one on its way to it, one on its way back
 _SHARED_FOLDER = Path("/dev/shm")  # memory by the name of a file, where there is such a thing
+# GNU's malloc gives back what each layer leaves, for the next one to fetch anew, page by page.
+_KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _NUMBER = struct.Struct("<i")
 _READY = -1
 _PATIENCE = 5.0  # seconds
@@ -93,7 +95,7 @@ class NetworkProcess:
                 [sys.executable, "-m", "lanenet_sad.inference.network_process"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": folders, "OMP_WAIT_POLICY": "PASSIVE"},
+                env={**_KEEPING_MEMORY, **os.environ, "PYTHONPATH": folders, "OMP_WAIT_POLICY": "PASSIVE"},
                 start_new_session=True,  # Ctrl-C in a terminal is for its owner alone
             )
         except OSError:
