@@ -20,6 +20,7 @@ from lanenet_sad.visualization.palette import EGO_AREA, Color, slot_color
 
 # OpenCV takes polygon corners as whole numbers; this many bits of them are the fraction of a pixel.
 _SHIFT = 4
+_BAND = 4  # image rows of one opacity: fewer than the eye can tell, and whole numbers are much faster to mix
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
@@ -183,7 +184,7 @@ def _area_between(left: Points, right: Points, image_height: int) -> Points | No
 def _paint(
     image: Image, outlines: Sequence[Points], colors: Sequence[Color], opacity: float | NDArray[np.float64]
 ) -> None:
-    """Fill polygons in place, antialiased; `opacity` is one number or one for each image row."""
+    """Fill polygons in place, antialiased; `opacity` is one number or one for each image row, which change slowly."""
     height, width = image.shape[:2]
     # Corners far outside would overflow OpenCV's whole numbers.
     clipped = [np.clip(outline, (-4.0 * width, -4.0 * height), (5.0 * width, 5.0 * height)) for outline in outlines]
@@ -197,11 +198,11 @@ def _paint(
     for outline, color in zip(clipped, colors, strict=True):
         corners = np.round((outline - (left, top)) * (1 << _SHIFT)).astype(np.int32)
         cv2.fillPoly(painted, [corners], color, cv2.LINE_AA, _SHIFT)
-    if isinstance(opacity, np.ndarray):
-        share = np.repeat(opacity[top:bottom, None].astype(np.float32), right - left, axis=1)
-        image[top:bottom, left:right] = cv2.blendLinear(painted, below, share, 1 - share)
-    else:
-        image[top:bottom, left:right] = cv2.addWeighted(painted, opacity, below, 1 - opacity, 0)
+    step = _BAND if isinstance(opacity, np.ndarray) else bottom - top
+    for start in range(0, bottom - top, step):
+        band = below[start : start + step]
+        share = float(opacity[top + start]) if isinstance(opacity, np.ndarray) else opacity
+        cv2.addWeighted(painted[start : start + step], share, band, 1 - share, 0, dst=band)
 
 
 def _draw_text(
