@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from lanenet_sad.inference.growing_file import GrowingFile
 from lanenet_sad.inference.interesting_frames import InterestingFrames
 from lanenet_sad.inference.interrupts import uninterrupted
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
@@ -23,7 +24,7 @@ from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.files import lines_path, write_culane_lines
 from lanenet_sad.lanes.label_tools import write_cvat, write_labelme
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
-from lanenet_sad.lanes.tusimple_files import write_tusimple
+from lanenet_sad.lanes.tusimple_files import tusimple_line
 from lanenet_sad.visualization.annotators import Annotator, annotate_all
 
 FileFormat = Literal["jsonl", "culane", "tusimple", "labelme", "cvat"]
@@ -92,6 +93,9 @@ class Recorder:
             self._lines = stack.enter_context(LanesJsonl(lanes_path(self.style.out, self.source, self.style.suffix)))
             for line in self._known:
                 self._lines.copy(line)
+            self._rows: GrowingFile | None = None
+            if self.style.file_format == "tusimple":
+                self._rows = stack.enter_context(GrowingFile(self._beside("tusimple.json")))
             self._table: MetricsCsv | None = None
             if self.source.is_drive:
                 stack.callback(self._write_strip)
@@ -153,6 +157,8 @@ class Recorder:
         written = [self._lines.path] if self._lines.num_lines else []
         if self._table is not None and self._table.num_rows:
             written.append(self._table.path)
+        if self._rows is not None and self._rows.num_lines:
+            written.append(self._rows.path)
         self.paths[:0] = written
 
     def _beside(self, ending: str) -> Path:
@@ -185,20 +191,18 @@ class Recorder:
             self.faults.append(str(error))
 
     def _write_format(self, prediction: LanePrediction) -> None:
-        if self.style.file_format in ("culane", "labelme"):
-            self._write_beside_picture(prediction)
-        else:  # one file about all of them
+        if self._rows is not None:
+            self._rows.write_line(tusimple_line(prediction, self._rows.path))
+        elif self.style.file_format == "cvat":  # one document about all of them
             self._kept.append(prediction)
+        else:
+            self._write_beside_picture(prediction)
 
     def _write_kept(self) -> None:
-        if self._kept and self.style.file_format == "tusimple":
-            self._write_one_file(self._beside("tusimple.json"), write_tusimple)
-        elif self._kept:
-            self._write_one_file(cvat_path(self.style.out, self.source), write_cvat)
-
-    def _write_one_file(self, path: Path, write: Callable[[Path, Sequence[LanePrediction]], object]) -> None:
-        write(path, self._kept)
-        self.paths.append(path)
+        if self._kept:
+            path = cvat_path(self.style.out, self.source)
+            write_cvat(path, self._kept)
+            self.paths.append(path)
 
     def _write_beside_picture(self, prediction: LanePrediction) -> None:
         is_culane = self.style.file_format == "culane"

@@ -102,9 +102,18 @@ def write_tusimple(path: str | Path, predictions: Iterable[LanePrediction]) -> N
         ValueError: a prediction has no row anchors.
         OSError: the folder cannot be written to.
     """
-    lines = [json.dumps(_tusimple_object(prediction, path)) + "\n" for prediction in predictions]
+    lines = [tusimple_line(prediction, path) + "\n" for prediction in predictions]
     with replacing(path) as temporary:
         temporary.write_text("".join(lines), encoding="ascii")
+
+
+def tusimple_line(prediction: LanePrediction, path: str | Path) -> str:
+    """What a TuSimple file says about one picture, see `write_tusimple`; `path` is that of the file.
+
+    Raises:
+        ValueError: the prediction has no row anchors.
+    """
+    return json.dumps(_tusimple_object(prediction, path))
 
 
 def points_at_rows(lane: Lane, rows: NDArray[np.float64]) -> NDArray[np.float64]:
