@@ -94,6 +94,12 @@ class DepartureWarner:
         self._open: dict[Side, _Departure] = {}
         self._crossed: dict[Side, float] = {}  # of lines that a lane change has left behind, how far by now
         self._time: float | None = None
+        self._over: list[DrivingEvent] = []  # what ended with the scene before, until the next frame tells it
+
+    def begin_scene(self) -> None:
+        """After a cut, before its first frame: what went on ended with the last frame, and no line was crossed."""
+        self._over += self.close()
+        self._crossed = {}
 
     def __call__(self, prediction: LanePrediction, time: float, frame: int) -> LanePrediction:
         """Look at the next frame.
@@ -106,9 +112,9 @@ class DepartureWarner:
         Returns:
             The same with what began or ended in this frame added to its events.
         """
-        events = []
-        if self._time is not None and not 0 <= time - self._time <= _LONGEST_STEP:
-            events += self.close()
+        if self._time is not None and not 0 <= time - self._time <= _LONGEST_STEP + 1e-6:
+            self.begin_scene()
+        events, self._over = self._over, []
         self._time = time
         changed = {event.side for event in prediction.events if event.kind == "lane_change"}
         for side in changed:  # before either side is looked at: the line just crossed is on the other one now

@@ -73,7 +73,10 @@ class LaneFollower:
         if self.refiner is not None:
             prediction = self.refiner(prediction)
         if self.tracker is not None:
+            scene = self.tracker.scene
             prediction = self.tracker(prediction, frame.time, frame.index)
+            if self.tracker.scene != scene:
+                self._begin_scene()
         if self.line_types is not None:
             prediction = self.line_types(frame.image, prediction)
         if self.meter is not None:
@@ -81,6 +84,12 @@ class LaneFollower:
         if self.departures is not None:
             prediction = self.departures(prediction, frame.time, frame.index)
         return prediction
+
+    def _begin_scene(self) -> None:
+        """After a cut: what was there before says nothing about what comes, but it is the same camera."""
+        for part in (self.line_types, self.meter, self.departures):
+            if part is not None:
+                part.begin_scene()
 
     def finish(self) -> tuple[DrivingEvent, ...]:
         """The events that were going on when the drive ended."""

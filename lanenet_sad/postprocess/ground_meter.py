@@ -99,10 +99,14 @@ class GroundMeter:
         """Begin another drive, perhaps with another camera of the same calibration."""
         self._estimator.reset()
         self._widths: deque[float] = deque(maxlen=300)  # heights of the camera, where its height is not known
+        self._calibration: CameraCalibration | None = None
+        self.begin_scene()
+
+    def begin_scene(self) -> None:
+        """After a cut: another place on the road, seen with the same camera."""
         self._width: tuple[float, float] | None = None  # (time, metres)
         self._curvature: tuple[float, float, float] | None = None  # (time, 1/m, variance)
         self._offsets: deque[tuple[float, float]] = deque()  # (time, metres)
-        self._calibration: CameraCalibration | None = None
 
     @property
     def calibration(self) -> CameraCalibration | None:

@@ -80,9 +80,13 @@ class LineTypeClassifier:
 
     def reset(self) -> None:
         """Forget everything: the next frame is of another source."""
+        self._frame = 0
+        self.begin_scene()
+
+    def begin_scene(self) -> None:
+        """After a cut: other lines, and perhaps pictures of another size."""
         self._tracks: dict[int, _Track] = {}
         self._scale: RoadScale | None = None
-        self._frame = 0
 
     def __call__(self, image: Image, prediction: LanePrediction) -> LanePrediction:
         """Say what kind of line each lane is.

@@ -17,6 +17,11 @@ from lanenet_sad.postprocess.line_rows import FEWEST_ROWS, REFERENCE_WIDTH, Arra
 from lanenet_sad.postprocess.track import Track
 
 _ROW_SPACING = 10 / 590  # of the picture's height, between the points that are told
+# Between two frames that are farther apart than usual, lines come farther from their tracks; but half a lane's width
+# away, nothing tells a line from the next one.
+_USUAL_STEP = 0.1  # seconds
+_FASTEST = 0.3  # of the picture's width a second, by which a line can move aside unforeseen
+_HALF_A_LANE = 0.22  # of the picture's width
 
 
 class LaneTracker:
@@ -32,6 +37,9 @@ class LaneTracker:
     A track is told once it was seen for `birth_time`; those of a first frame at once, as no frame before could have
     shown them. Where time goes back or jumps, where the picture changes its size, or where none of the lines fits any
     track, a new scene begins: tracks start anew, with new ids.
+
+    Attributes:
+        scene: grows with every new scene.
     """
 
     def __init__(
@@ -50,7 +58,8 @@ class LaneTracker:
             num_lanes: lane slots; lines beyond the outermost are followed, but not told.
             longest_gap: seconds for which a line may be hidden; also between two frames, before a new scene begins.
             birth_time: seconds for which a new line has to be seen before it is told, in 2 frames at least.
-            gate: how far a line may lie from its track, at the bottom row, as a share of the picture's width.
+            gate: how far a line may lie from its track, at the bottom row, as a share of the picture's width; at less
+                than 10 frames a second it grows, up to half a lane.
             lane_change_margin: share of the lane's width that the camera must be past a line before the lane is
                 taken to have changed, so that a car that drives on a line does not change it all the time.
             noise: how much lines move and how badly they are seen; None takes the defaults.
@@ -77,6 +86,7 @@ class LaneTracker:
     def reset(self) -> None:
         """Forget all tracks, for a new source; ids and frames are counted from the beginning."""
         self._next_id = 1
+        self.scene = 0
         self._frame = -1
         self._time: float | None = None
         self._size: tuple[int, int] | None = None
@@ -96,7 +106,7 @@ class LaneTracker:
         """
         self._frame = self._frame + 1 if frame is None else frame
         step = 0.0 if self._time is None else time - self._time
-        if prediction.image_size != self._size or not 0 <= step <= self.longest_gap:
+        if prediction.image_size != self._size or not 0 <= step <= self.longest_gap + 1e-6:
             self._begin_scene()
             step, self._told_at = 0.0, None
         self._time, self._size = time, prediction.image_size
@@ -106,7 +116,7 @@ class LaneTracker:
         widths = self._road_widths(sightings, grid, step)
         for track in self._tracks:
             track.line.predict(step)
-        pairs = self._assign(sightings, widths)
+        pairs = self._assign(sightings, widths, step)
         if not pairs and len(sightings) > 1 and sum(track.is_told for track in self._tracks) > 1:
             self._begin_scene()
         self._correct(pairs, sightings, step)
@@ -115,6 +125,8 @@ class LaneTracker:
         return self._tell(prediction, grid, time, step)
 
     def _begin_scene(self) -> None:
+        self.scene += 1
+        self._is_first = True
         self._tracks: list[Track] = []
         self._horizon: float | None = None
         self._changes.reset()
@@ -130,13 +142,13 @@ class LaneTracker:
         widths: Array = np.clip((grid.rows - horizon) / max(bottom - horizon, 1.0), 0.06, 1.0)
         return widths
 
-    def _assign(self, sightings: Sequence[Sighting], widths: Array) -> dict[int, int]:
+    def _assign(self, sightings: Sequence[Sighting], widths: Array, step: float) -> dict[int, int]:
         """Index of each track that was seen -> index of its line."""
         if not sightings or not self._tracks:
             return {}
         tracks = np.stack([track.course for track in self._tracks])
         far = distances(tracks, np.stack([sighting.columns for sighting in sightings]), widths)  # (T, S)
-        gate = self.gate * REFERENCE_WIDTH
+        gate = max(self.gate, min(self.gate + _FASTEST * max(0.0, step - _USUAL_STEP), _HALF_A_LANE)) * REFERENCE_WIDTH
         rows, columns = linear_sum_assignment(np.minimum(far, 2 * gate))
         return {int(t): int(s) for t, s in zip(rows, columns, strict=True) if far[t, s] < gate}
 
@@ -154,7 +166,7 @@ class LaneTracker:
                 track.miss(step)
 
     def _begin_tracks(self, sightings: Sequence[Sighting], widths: Array, grid: RowGrid) -> None:
-        at_once = not any(track.is_told for track in self._tracks)
+        at_once, self._is_first = self._is_first, False
         for sighting in sightings:
             if self._tracks:
                 others = np.stack([track.course for track in self._tracks])

@@ -152,3 +152,28 @@ def test_a_line_that_is_not_seen_is_not_warned_about():
 def test_a_line_farther_beyond_than_a_lane_change_would_leave_it_is_a_mistake():
     assert len(drive(DepartureWarner(), [make_frame(-1.85)] * 10)) == 1
     assert drive(DepartureWarner(), [make_frame(-1.95)] * 10) == []
+
+
+@pytest.mark.parametrize("how", ["cut", "time"])
+def test_a_new_scene_ends_departures_and_forgets_the_line_that_was_crossed(how):
+    change = DrivingEvent("lane_change", "left", 0.5, 5, 0.5, is_over=True)
+    warner = DepartureWarner()
+    events = drive(warner, [make_frame(0.0)] * 5 + [make_frame(2.5, 0.0, events=[change])])
+    assert [event.is_over for event in events if event.kind == "departure"] == [False, True]
+    gap = 0.0 if how == "cut" else 100.0
+    if how == "cut":
+        warner.begin_scene()
+    found = [
+        event for n in range(6, 12) for event in warner(make_frame(2.5, 0.0), n * STEP + gap, n).events
+    ]  # over a line at once
+    assert [(event.side, event.is_over) for event in found] == [("right", False)]
+
+
+def test_a_departure_that_a_cut_ended_is_told_with_the_next_frame():
+    warner = DepartureWarner()
+    (begun,) = drive(warner, [make_frame(0.0)] * 5)
+    warner.begin_scene()
+    (over,) = warner(make_frame(0.8), 5 * STEP, 5).events
+    assert (over.start, over.is_over) == (begun.start, True)
+    assert over.start + over.duration == pytest.approx(4 * STEP)
+    assert warner.close() == []

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import make_picture
+from road_factories import make_camera, make_road_prediction
 
 from lanenet_sad.datasets.synthetic import Manoeuvre, RenderedDrive, drives_with
 from lanenet_sad.lanes.driving import DrivingEvent
@@ -135,3 +136,19 @@ def test_parts_may_be_left_out():
 def test_departures_without_measures_are_refused():
     with pytest.raises(ValueError, match="expected a meter too, got None"):
         LaneFollower(departures=DepartureWarner())
+
+
+def test_after_a_cut_measures_are_those_of_a_new_drive():
+    camera = make_camera()
+    image = np.full((*camera.image_size, 3), 90, np.uint8)
+
+    def scene(follower: LaneFollower, lateral: float, first: int) -> list[LanePrediction]:
+        road = make_road_prediction(camera, lateral=lateral)
+        return [follower(Frame(image, "drive", n, n / FPS), road) for n in range(first, first + 8)]
+
+    follower, other = (LaneFollower.standard(calibration=camera) for _ in range(2))
+    scene(follower, -0.75, 0)
+    found, fresh = scene(follower, 0.85, 8), scene(other, 0.85, 8)
+    assert [each.road for each in found] == [each.road for each in fresh]
+    assert found[-1].road.lateral_speed == pytest.approx(0.0, abs=0.01)
+    assert {lane.track_id for lane in found[-1].lanes} == {5, 6, 7, 8}

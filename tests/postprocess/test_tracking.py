@@ -249,8 +249,9 @@ def test_lines_beyond_the_outermost_slots_are_not_told():
 def test_nothing_to_follow_is_no_fault(lanes):
     tracker = LaneTracker()
     assert tracker(make_frame(*lanes), 0.0).lanes == ()
-    assert len(tracker(make_road((0, 1)), 0.04).lanes) == 2
-    assert len(tracker(make_frame(*lanes), 0.08).lanes) == 2
+    told = [tracker(make_road((0, 1)), number * STEP) for number in range(1, 5)]  # the frame before had none of them
+    assert [len(each.lanes) for each in told] == [0, 0, 0, 2]
+    assert len(tracker(make_frame(*lanes), 5 * STEP).lanes) == 2
 
 
 def test_points_in_any_order_are_followed():
@@ -292,3 +293,42 @@ def test_the_line_type_goes_with_the_track():
 def test_settings_out_of_range_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
         LaneTracker(**settings)
+
+
+@pytest.mark.parametrize("fps", [10.0, 5.0, 2.5])
+def test_a_lane_change_is_followed_at_low_frame_rates(fps):
+    tracker, events = LaneTracker(), []
+    told = tracker(make_road(range(-2, 4)), 0.0)
+    before = ids(told)
+    for number in range(1, round(8 * fps)):
+        time = number / fps
+        share = np.clip((time - 2) / 3, 0, 1)  # a change to the left within 3 s
+        told = tracker(make_road(range(-3, 4), aside=-(1 - np.cos(np.pi * share)) / 2), time)
+        events += told.events
+    assert [(event.kind, event.side) for event in events] == [("lane_change", "left")]
+    assert ids(told)[3] == before[2]
+
+
+def test_one_frame_a_second_is_one_scene():
+    tracker = LaneTracker()
+    found = [tracker(make_road(), number / 25) for number in range(1, 250, 25)]  # not quite a second apart
+    assert all(ids(told) == {1: 1, 2: 2, 3: 3, 4: 4} for told in found)
+
+
+def test_a_false_line_after_a_while_without_any_is_not_told():
+    tracker = LaneTracker()
+    for number in range(100):
+        tracker(make_road() if number < 20 else make_frame(), number * STEP)
+    assert tracker(make_road((0,)), 100 * STEP).lanes == ()
+    assert tracker(make_frame(), 101 * STEP).lanes == ()
+
+
+def test_a_cut_begins_a_scene_and_a_steady_drive_does_not():
+    tracker = LaneTracker()
+    tracker(make_road(), 0.0)
+    first = tracker.scene
+    for number in range(1, 20):
+        tracker(make_road(), number * STEP)
+    assert tracker.scene == first
+    tracker(make_road(aside=0.5), 20 * STEP)
+    assert tracker.scene == first + 1
