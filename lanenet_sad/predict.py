@@ -232,8 +232,8 @@ class _Run:
         unit = "frames" if source.is_drive else "images"
         if self.tracking and source.is_drive and source.fps and source.fps < _FEWEST_A_SECOND:
             warnings.warn(
-                f"{source.name}: {source.fps:.3g} frames a second are too few for speeds and, below 3, for lane changes; "
-                f"take more with a smaller --every, or leave tracks out with --no-tracking.",
+                f"{source.name}: {source.fps:.3g} frames a second are too few for speeds and, below 3, for lane "
+                f"changes; take more with a smaller --every, or leave tracks out with --no-tracking.",
                 stacklevel=2,
             )
         with closing(iter(pipeline)) as found:
