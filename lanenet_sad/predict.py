@@ -27,7 +27,6 @@ from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
 from lanenet_sad.lanes.calibration_files import read_calibration
-from lanenet_sad.lanes.driving import LANE_WIDTH
 from lanenet_sad.lanes.lane import Frame
 from lanenet_sad.lanes.processes import num_cores
 from lanenet_sad.lanes.tusimple_files import tusimple_rows
@@ -212,6 +211,8 @@ class _Run:
                 finished_all = self._record(pipeline, recorder)
         finally:
             summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
+            if pipeline.follower is not None and (meter := pipeline.follower.meter) is not None:
+                summary = replace(summary, camera=meter.calibration, assumed_lane_width=meter.assumed_lane_width)
             self._count(recorder, summary)
             if source.is_drive and summary.frames:
                 path = result_path(self.style.out, source, "summary.json", self.style.suffix)
@@ -252,8 +253,7 @@ class _Run:
         if follower is not None and follower.meter is not None and self.birds_eye:
             meter = follower.meter
             annotators.append(BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes))
-            lane_width = LANE_WIDTH if self.camera is None or self.camera.height is None else None
-            annotators.append(MeasuresAnnotator(lane_width=lane_width, num_lanes=num_lanes))
+            annotators.append(MeasuresAnnotator(lane_width=meter.assumed_lane_width, num_lanes=num_lanes))
         if follower is not None and self.ldw:
             annotators.append(DepartureAnnotator(num_lanes=num_lanes))
         return tuple(annotators)

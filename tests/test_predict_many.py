@@ -97,6 +97,9 @@ def test_a_departure_that_is_open_at_the_end_stands_in_the_summary_as_over(tmp_p
     assert event["start"] == pytest.approx(begun.start)
     assert event["start"] + event["duration"] == pytest.approx(23 / FPS)
     assert "departure_left" in (tmp_path / "out/drive.metrics.csv").read_text()
+    camera = told(tmp_path / "out/drive.summary.json")["camera"]
+    assert (camera["scale"], camera["assumed_lane_width"]) == ("assumed", 3.7)
+    assert 0 < camera["pitch_error"] < 0.02
 
 
 def test_birds_eye_and_warnings_are_drawn(tmp_path, weights, drift_video):

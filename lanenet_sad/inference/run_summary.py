@@ -16,6 +16,7 @@ from lanenet_sad.inference.lanes_jsonl import describe_driving_event
 from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.files import replacing
 from lanenet_sad.lanes.lane import Frame, LanePrediction
+from lanenet_sad.lanes.perspective import CameraCalibration
 from lanenet_sad.lanes.slots import ego_slots
 
 SUMMARY_VERSION = 1
@@ -44,6 +45,8 @@ class SourceSummary:
         seconds: from the first frame asked for to the last one written.
         stages: seconds that each stage was busy; stages overlap, so their sum may be more than `seconds`.
         finished: whether it was read to its end; not after Ctrl-C or a full disk.
+        camera: with which its road was measured, as it was known at the end; None without one.
+        assumed_lane_width: metres on which all others rest, where the camera's height is not known.
     """
 
     source: str
@@ -59,6 +62,8 @@ class SourceSummary:
     seconds: float = 0.0
     stages: Mapping[str, float] = field(default_factory=dict)
     finished: bool = True
+    camera: CameraCalibration | None = None
+    assumed_lane_width: float | None = None
 
     @property
     def detection_rate(self) -> float | None:
@@ -199,7 +204,8 @@ class RunSummary:
     def as_json(self) -> dict[str, object]:
         """The object that `write` writes."""
         total = _describe(self.total)
-        del total["source"], total["events"], total["faults"]
+        for key in ("source", "events", "faults", "camera"):
+            del total[key]
         return {
             "version": SUMMARY_VERSION,
             "total": {**total, "events": len(self.total.events), "faults": len(self.total.faults)},
@@ -276,6 +282,7 @@ def _some(values: Sequence[_T], describe: Callable[[_T], str], what: str) -> lis
 
 def _describe(source: SourceSummary) -> dict[str, object]:
     described: dict[str, object] = {each.name: getattr(source, each.name) for each in fields(source)}
+    del described["assumed_lane_width"]
     return {
         **described,
         "detection_rate": _rounded(source.detection_rate),
@@ -285,7 +292,18 @@ def _describe(source: SourceSummary) -> dict[str, object]:
         "seconds": round(source.seconds, 3),
         "fps": _rounded(source.fps),
         "stages": _describe_stages(source),
+        "camera": _describe_camera(source),
     }
+
+
+def _describe_camera(source: SourceSummary) -> dict[str, object] | None:
+    camera = source.camera
+    if camera is None:
+        return None
+    names = ("pitch", "pitch_error", "yaw", "yaw_error", "height")
+    numbers = {name: None if getattr(camera, name) is None else round(getattr(camera, name), 5) for name in names}
+    about = {"scale": camera.scale, "assumed_lane_width": source.assumed_lane_width, "origin": camera.origin}
+    return {**numbers, "focal": [round(length, 2) for length in camera.focal], **about}
 
 
 def _describe_stages(source: SourceSummary) -> dict[str, dict[str, float]]:

@@ -84,6 +84,7 @@ class GroundMeter:
         # Of all frames alike: whether a height was measured is known from the beginning.
         known = self._given.scale if self._given is not None and self._given.height is not None else None
         self._scale: Scale = known or ("assumed" if camera_height is None else "calibration")
+        self._camera_height = camera_height
         self._lane_width, self._half_width = lane_width, vehicle_half_width
         self._num_lanes, self._memory, self._speed_window = num_lanes, memory, speed_window
         self._estimator = CameraFromLanes(
@@ -112,6 +113,12 @@ class GroundMeter:
     def calibration(self) -> CameraCalibration | None:
         """The camera as it is known by now, height included; None before that."""
         return self._calibration
+
+    @property
+    def assumed_lane_width(self) -> float | None:
+        """The metres on which all others rest; None where the camera's height was given."""
+        known = self._given is not None and self._given.height is not None
+        return None if known or self._camera_height is not None else self._lane_width
 
     def __call__(self, prediction: LanePrediction, time: float) -> LanePrediction:
         """Measure the road of a frame.

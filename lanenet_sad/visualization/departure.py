@@ -25,7 +25,8 @@ class DepartureAnnotator(Annotator):
 
     Yellow and black, which people with any colour vision tell from the lanes' colours. The warning stands from the
     event that begins a departure to the one that ends it, so the pictures of a video have to come in their order, and
-    `reset` tells that another video begins. Without a departure, the picture stays as it is.
+    `reset` tells that another video begins. Without a departure, the picture stays as it is. A `~` stands before metres
+    that rest on an assumed lane width.
     """
 
     def __init__(self, *, num_lanes: int = 4, half_width: float = VEHICLE_HALF_WIDTH) -> None:
@@ -56,7 +57,8 @@ class DepartureAnnotator(Annotator):
                 if lane.slot == slot and len(lane.points) > 1:
                     _highlight(image, lane.points)
             distance = None if prediction.road is None else prediction.road.wheel_distance(side, self.half_width)
-            known = "" if distance is None else f" {distance:.2f} m"
+            about = "~" if prediction.road is not None and prediction.road.scale == "assumed" else ""
+            known = "" if distance is None else f" {about}{distance:.2f} m"
             _banner(image, f"LANE DEPARTURE {side}{known}", side, row)
 
 

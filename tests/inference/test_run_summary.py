@@ -1,6 +1,7 @@
 """What a run says at its end."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import lanenet_sad
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary, SummaryBuilder
 from lanenet_sad.lanes.driving import DrivingEvent
 from lanenet_sad.lanes.lane import Frame, Lane, LanePrediction
+from lanenet_sad.lanes.perspective import assumed_camera
 
 SIZE = (60, 80)
 
@@ -138,3 +140,21 @@ def test_a_source_without_a_frame_says_so():
         "a.mp4: no frame in 0.1 s",
         "  a.mp4: no video.",
     ]
+
+
+def test_the_camera_says_on_what_metres_rest():
+    camera = assumed_camera((360, 640)).mounted(pitch=0.02, yaw=-0.001, height=1.3)
+    told = replace(summarize(make_prediction("23")), camera=camera, assumed_lane_width=3.7)
+    (source,) = RunSummary((told,)).as_json()["sources"]
+    assert source["camera"] == {
+        "pitch": 0.02,
+        "pitch_error": None,
+        "yaw": -0.001,
+        "yaw_error": None,
+        "height": 1.3,
+        "focal": [554.26, 554.26],
+        "scale": camera.scale,
+        "assumed_lane_width": 3.7,
+        "origin": camera.origin,
+    }
+    assert RunSummary((summarize(make_prediction("23")),)).as_json()["sources"][0]["camera"] is None

@@ -1,5 +1,7 @@
 """The warning stands from the event that begins a departure to the one that ends it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,14 @@ def test_the_banner_names_the_distance_of_the_wheels():
     assert (near == same).all()
     assert (near != beyond).any()
     assert (wide == beyond).all()  # both are 0.25 m beyond the line
+
+
+def test_metres_that_rest_on_an_assumption_are_marked():
+    def banner(scale):
+        frame = make_frame(make_event("left"))
+        return DepartureAnnotator().annotate(make_picture(), replace(frame, road=replace(frame.road, scale=scale)))
+
+    assert (banner("assumed") != banner("calibration")).any()
 
 
 def test_reset_forgets():
