@@ -20,7 +20,7 @@ def change_lanes(asides) -> list[DrivingEvent]:
 
 def test_a_slow_drift_into_the_next_lane_counts_as_a_change_for_its_last_seconds_only():
     (change,) = change_lanes(np.linspace(0, 1, 16 * FPS))
-    assert 0 < change.start
+    assert change.start > 0
     assert change.duration <= 4
     assert change.frame == round(change.start * FPS)
 
