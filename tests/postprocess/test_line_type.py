@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lanenet_sad.datasets.synthetic import RenderedDrive
-from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, LaneType, Points
+from lanenet_sad.lanes.lane import Image, Lane, LanePrediction, LaneType, LineColour, LineStyle, Points
 from lanenet_sad.postprocess.line_type import LineTypeClassifier
 from lanenet_sad.postprocess.paint_strip import RoadScale, road_scale, unwrap, usual_scale
 
@@ -19,18 +19,18 @@ DASHES = (3.0, 6.0)
 Stripe = tuple[float, float, tuple[float, float], tuple[int, int, int]]  # metres aside, wide; dash and gap; colour
 
 
-def to_image(x: float, z: float) -> tuple[float, float]:
-    return WIDTH / 2 + FOCAL * x / z, HORIZON + FOCAL * LENS / z
+def to_image(x: float, z: float, lens: float = LENS) -> tuple[float, float]:
+    return WIDTH / 2 + FOCAL * x / z, HORIZON + FOCAL * lens / z
 
 
-def lane_at(x: float, *, track_id: int | None = None, slot: int = 2) -> Lane:
+def lane_at(x: float, *, track_id: int | None = None, slot: int = 2, lens: float = LENS) -> Lane:
     rows = np.arange(HEIGHT - 1, HORIZON + 15, -6.0)
-    depth = FOCAL * LENS / (rows - HORIZON)
+    depth = FOCAL * lens / (rows - HORIZON)
     return Lane(np.stack([WIDTH / 2 + FOCAL * x / depth, rows], axis=1), slot=slot, track_id=track_id)
 
 
-def paint_road(*stripes: Stripe, ground: int = 95, travelled: float = 0.0) -> Image:
-    """A flat road with stripes along it."""
+def paint_road(*stripes: Stripe, ground: int = 95, travelled: float = 0.0, lens: float = LENS) -> Image:
+    """A flat road with stripes along it, `lens` metres below the camera."""
     large = np.full((HEIGHT * 2, WIDTH * 2, 3), ground, np.uint8)
     large[: int(2 * HORIZON)] = (150, 180, 210)
     for aside, width, (dash, gap), colour in stripes:
@@ -39,7 +39,8 @@ def paint_road(*stripes: Stripe, ground: int = 95, travelled: float = 0.0) -> Im
             near, far = max(begin, 1.2), begin + (dash if gap else 90)
             if far > near:
                 corners = [
-                    to_image(aside + side * width / 2, z) for side, z in ((-1, near), (1, near), (1, far), (-1, far))
+                    to_image(aside + side * width / 2, z, lens)
+                    for side, z in ((-1, near), (1, near), (1, far), (-1, far))
                 ]
                 cv2.fillPoly(large, [np.rint(np.asarray(corners) * 2).astype(np.int32)], colour)
     small = cv2.resize(large, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA).astype(np.int16)
@@ -135,6 +136,35 @@ def test_a_line_that_becomes_another_is_told_anew_and_reset_forgets() -> None:
     assert told == LaneType("dashed", "white")
     classifier.reset()
     assert look(0.0, one(-1.8), one(1.8)) == LaneType("solid", "white")
+
+
+def test_a_line_that_is_seen_alone_is_looked_at_in_the_size_that_the_road_had_before() -> None:
+    """From high up, as in a lorry, a double line would be taken for one broad line."""
+    classifier, lens = LineTypeClassifier(), 2.6
+    alone = lane_at(1.8, track_id=3, slot=3, lens=lens)
+    pair = (lane_at(-1.8, track_id=1, lens=lens), replace(alone, track_id=2))
+    image = paint_road(one(-1.8), one(1.64), one(1.96), lens=lens)
+    for lanes in [pair] * 3 + [(alone,)] * 3:
+        told = classifier(image, LanePrediction(lanes, (HEIGHT, WIDTH))).lanes[-1]
+    assert told.line_type == LaneType("double", "white")
+
+
+@pytest.mark.parametrize(("confidence", "colour"), [(1.0, "yellow"), (0.1, "white")], ids=["sure", "unsure"])
+def test_frames_in_which_a_line_is_hardly_seen_change_its_type_little(confidence: float, colour: LineColour) -> None:
+    classifier, line = LineTypeClassifier(), lane_at(-1.8, track_id=1)
+    white, yellow = paint_road(one(-1.8)), paint_road(one(-1.8, YELLOW))
+    for image, sure in [(white, 1.0)] * 6 + [(yellow, confidence)] * 14:
+        (told,) = classifier(image, LanePrediction((replace(line, confidence=sure),), (HEIGHT, WIDTH))).lanes
+    assert told.line_type == LaneType("solid", colour)
+
+
+@pytest.mark.parametrize(("frames", "style"), [(200, "solid"), (260, "dashed")], ids=["kept", "forgotten"])
+def test_a_number_that_was_not_seen_for_long_is_that_of_another_line(frames: int, style: LineStyle) -> None:
+    classifier, line = LineTypeClassifier(), lane_at(-1.8, track_id=1)
+    solid, dashed = paint_road(one(-1.8)), paint_road(one(-1.8, dashes=DASHES), travelled=2.0)
+    for image, lanes in [(solid, (line,))] * 6 + [(solid, ())] * frames + [(dashed, (line,))] * 2:
+        told = classifier(image, LanePrediction(lanes, (HEIGHT, WIDTH)))
+    assert told.lanes[0].line_type == LaneType(style, "white")
 
 
 def test_lanes_without_a_curve_and_pictures_without_lanes_pass() -> None:
