@@ -66,10 +66,7 @@ def normalize_words(words: Sequence[str], function: Callable[..., Any]) -> list[
         word = remaining.pop(0)
         if not word.startswith("--"):
             if not waiting:
-                raise ValueError(
-                    f"Command line: unexpected word {word!r}; options start with --, and several values for a part "
-                    f"of the experiment are written [a,b]."
-                )
+                raise ValueError(f"Command line: unexpected word {word!r}; {_way_out(function)}")
             result.append(f"--{waiting.pop(0)}={word}")
             continue
         name, has_value, value = word[2:].partition("=")
@@ -115,13 +112,25 @@ def help_text(parser: Any, function: Callable[..., Any]) -> str:
     text = re.sub(r"(?<![\w.])--[\w.]+", lambda match: match[0].replace("_", "-"), parser.format_help())
     text = text.replace(" {true,false}", "").replace(" [ITEM,...]", " ITEM ...")
     text = re.sub(r"<class '(\w+)'>", r"\1", text)
-    for name in re.findall(r"--([\w.-]+)(?:(?!\n +--)[\s\S])*?\(type: bool,\s+default:\s+True\)", text):
+    for name in re.findall(r"--([\w.-]+)(?:(?!\n +--)[\s\S])*?\(type:\s+bool,\s+default:\s+True\)", text):
         owner, dot, last = name.rpartition(".")
         text = re.sub(rf"--{re.escape(name)}(?![\w.-])", f"--{owner}{dot}no-{last}", text)
+        text = re.sub(rf"(\n +--{re.escape(owner + dot)}no-{re.escape(last)}\s+)", r"\1switch off: ", text)
+    text = re.sub(r"\s+\(type:\s+bool,\s+default:\s+(True|False)\)", "", text)
     for name in positional_names(function):
         option = f"--{name.replace('_', '-')} {name.upper()}"
         text = text.replace(f"[{option}]", name.upper()).replace(option, name.upper())
     return str(text)
+
+
+def _way_out(function: Callable[..., Any]) -> str:
+    """What to do where there is a word too many."""
+    if "source" in positional_names(function):
+        return (
+            "one SOURCE is expected, and a shell makes many words of a pattern such as *.mp4: put it in quotes, or "
+            "name the folder, or a text file with a source a line. Options start with --."
+        )
+    return "options start with --, and several values for a part of the experiment are written [a,b]."
 
 
 def _take_value(remaining: list[str], hint: Any, name: str) -> str:

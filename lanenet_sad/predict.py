@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from lanenet_sad.inference.faults import is_about_one_file
 from lanenet_sad.inference.naming import planned_outputs, refuse_inputs, refuse_label_files, result_path
 from lanenet_sad.inference.network_process import NetworkProcess
 from lanenet_sad.inference.pipeline import LanePipeline
@@ -99,7 +100,7 @@ def predict(
         crop_top: fraction of the picture's height to cut off the top; default: by the training view's aspect.
         exit: leave the network behind this encoder block, by an exit trained there; `ensemble`: the mean of all exits.
         sequence: the images of a folder are consecutive frames, not unrelated pictures.
-        tracking: follow the lanes of a drive; off: every frame by itself.
+        tracking: follow the lanes of a drive, instead of taking every frame by itself.
         calibration: camera file, as `lanenet-sad calibrate` writes it; default: from the lanes, taken to be 3.7 m wide.
         ldw: draw lane departure warnings.
         birds_eye: draw the road from above, and the measures.
@@ -112,6 +113,8 @@ def predict(
         show: open a window too (needs a display build of OpenCV).
         progress: show progress.
     """
+    out = Path(out)  # callers in Python may take strings
+    weights, calibration = (None if path is None else Path(path) for path in (weights, calibration))
     # What is written depends on all but these; a run is resumed only with the same.
     settings = {name: value for name, value in locals().items() if name not in _WITHOUT_INFLUENCE}
     _refuse_contradictions(settings)
@@ -172,13 +175,15 @@ class _Run:
         """One source after the other; `beside`: the network may have a process of its own."""
         with ExitStack() as stack:
             self.window = stack.enter_context(Window("lanenet-sad")) if show else None
-            if _leave_cores_to_the_others(self.predictor.device) > 1 and beside:
+            if stack.enter_context(_cores_left_to_the_others(self.predictor.device)) > 1 and beside:
                 self.process = stack.enter_context(NetworkProcess(self.predictor, batch_size=self.batch_size))
             try:
                 for part in parts:
                     try:
                         self.do(part)
-                    except ValueError as error:  # about this source, such as another shape than the calibration's
+                    except (ValueError, OSError) as error:  # such as another shape than the calibration's
+                        if not is_about_one_file(error):
+                            raise
                         self.faults.append(f"{part.source.name}: {error}" if part.source else str(error))
             finally:
                 summary = self.finish()
@@ -313,15 +318,19 @@ def _device_of(rank: Rank, device: str) -> str:
     return f"cuda:{rank.local_index % torch.cuda.device_count()}"
 
 
-def _leave_cores_to_the_others(device: torch.device) -> int:
+@contextmanager
+def _cores_left_to_the_others(device: torch.device) -> Iterator[int]:
     """Reading, drawing and encoding run beside the network; on a CPU that computes on all cores they would wait.
 
-    Returns:
-        Cores that the network and the others share; 1 where the network has a device of its own.
+    Gives the cores that the network and the others share; 1 where the network has a device of its own.
     """
-    cv2.setNumThreads(1)  # each stage has its thread already
-    if device.type != "cpu":
-        return 1
-    if "OMP_NUM_THREADS" not in os.environ:
-        torch.set_num_threads(max(1, num_cores() // 2))
-    return num_cores()
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    is_shared = device.type == "cpu"
+    try:
+        cv2.setNumThreads(1)  # each stage has its thread already
+        if is_shared and "OMP_NUM_THREADS" not in os.environ:
+            torch.set_num_threads(max(1, num_cores() // 2))
+        yield num_cores() if is_shared else 1
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])

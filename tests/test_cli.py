@@ -126,6 +126,7 @@ def test_help_shows_a_flag_as_it_is_used(capsys):
         cli.main(["predict", "--help"])
     words = capsys.readouterr().out.split()
     assert {"--no-progress", "--show", "SOURCE"} <= set(words)
+    assert "--no-progress switch off: show progress." in " ".join(words)
     assert "--progress" not in words
 
 

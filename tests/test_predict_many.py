@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
+import torch
 from factories import make_picture, write_picture, write_video, write_weights
 from prediction_factories import Unrefined, find, read_lines
 
@@ -345,3 +347,45 @@ def test_label_files_are_there_as_soon_as_their_frame_is_done(tmp_path, weights,
     monkeypatch.setattr(Recorder, "write", watched)
     find(tmp_path / "photos", tmp_path / "out", weights, format="culane")
     assert there == [1, 2, 3]
+
+
+def test_a_picture_that_cannot_be_written_is_a_fault_and_the_rest_is_done(tmp_path, weights):
+    write_pictures(tmp_path / "in", 3)
+    (tmp_path / "out/1.jpg").mkdir(parents=True)
+    summary = find(tmp_path / "in", tmp_path / "out", weights)
+    assert [path.name for path in summary.paths if path.suffix == ".jpg"] == ["0.jpg", "2.jpg"]
+    (fault,) = summary.faults
+    assert "1.jpg: not drawn" in fault
+    assert len(read_lines(tmp_path / "out/lanes.jsonl")) == 3
+
+
+def test_a_name_that_is_too_long_for_one_video_does_not_stop_the_others(tmp_path, weights):
+    write_video(tmp_path / "in/b.mp4", num_frames=2)
+    (tmp_path / f"in/{'a' * 244}.mp4").write_bytes((tmp_path / "in/b.mp4").read_bytes())
+    summary = find(tmp_path / "in", tmp_path / "out", weights)
+    assert (tmp_path / "out/b.mp4").is_file()
+    assert any("too long" in fault for fault in summary.faults)
+
+
+def test_predict_leaves_the_callers_settings_as_they_were(tmp_path, weights):
+    write_pictures(tmp_path / "in", 1)
+    before = torch.get_num_threads(), cv2.getNumThreads()
+    cv2.setNumThreads(2)
+    torch.set_num_threads(2)
+    try:
+        find(tmp_path / "in", tmp_path / "out", weights)
+        assert (torch.get_num_threads(), cv2.getNumThreads()) == (2, 2)
+    finally:
+        torch.set_num_threads(before[0])
+        cv2.setNumThreads(before[1])
+
+
+def test_names_may_be_strings(tmp_path, weights):
+    write_pictures(tmp_path / "in", 1)
+    predict_module.predict(str(tmp_path / "in"), out=str(tmp_path / "out"), weights=str(weights), progress=False)
+    assert (tmp_path / "out/0.jpg").is_file()
+
+
+def test_several_words_for_the_source_are_answered_with_a_way_out(capsys):
+    assert main(["predict", "a.mp4", "b.mp4", "--out", "out"]) == 2
+    assert "a shell makes many words of a pattern such as *.mp4: put it in quotes" in capsys.readouterr().err

@@ -108,6 +108,7 @@ class LanePipeline:
         self.process = None if process == "auto" else process
         self.clock = StageClock()
         self.closing_events: tuple[DrivingEvent, ...] = ()
+        self._found: Generator[tuple[Frame, LanePrediction], None, None] | None = None
 
     def __enter__(self) -> Self:
         if self._wants_process:
@@ -118,13 +119,24 @@ class LanePipeline:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        if self._found is not None:
+            self._found.close()  # its threads end before what they work with
         self.source.__exit__(error_type, error, traceback)
         if self._own_process is not None:
             self._own_process.close()
             self.process = self._own_process = None
 
     def __iter__(self) -> Generator[tuple[Frame, LanePrediction], None, None]:
-        """Every frame of the source with its lanes, in order; may be repeated where the source can."""
+        """Every frame of the source with its lanes, in order; may be repeated where the source can.
+
+        One iteration at a time: another one, or the end of the `with` block, ends the one before.
+        """
+        if self._found is not None:
+            self._found.close()
+        self._found = self._find()
+        return self._found
+
+    def _find(self) -> Generator[tuple[Frame, LanePrediction], None, None]:
         self.clock.seconds.clear()
         self.closing_events = ()
         if self.follower is not None:

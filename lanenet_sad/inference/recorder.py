@@ -10,6 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
+from lanenet_sad.inference.faults import is_about_one_file
 from lanenet_sad.inference.growing_file import GrowingFile
 from lanenet_sad.inference.interesting_frames import InterestingFrames
 from lanenet_sad.inference.interrupts import uninterrupted
@@ -169,9 +170,7 @@ class Recorder:
         frame, drawn = item
         with self.clock.measure("encode"):
             if isinstance(self.source, ImagesSource):
-                path = self.style.out / name_below_out(self.source, frame)
-                write_image(path, drawn)
-                self.paths.append(path)
+                self._store_picture(self.style.out / name_below_out(self.source, frame), drawn)
                 return
             if self._video is None:
                 path = self._beside("mp4")
@@ -181,6 +180,15 @@ class Recorder:
                 self._video = self._videos.enter_context(sink)
                 self.paths.append(path)
             self._video.write(drawn, frame.time)
+
+    def _store_picture(self, path: Path, drawn: Image) -> None:
+        try:
+            write_image(path, drawn)
+            self.paths.append(path)
+        except (ValueError, OSError) as error:
+            if not is_about_one_file(error):
+                raise
+            self.faults.append(f"{path}: not drawn ({error})")
 
     def _write_strip(self) -> None:
         path = self._beside("strip.jpg")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import TracebackType
 
 import cv2
+import numpy as np
 
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl, describe_lanes
 from lanenet_sad.inference.video_sink import VideoSink
@@ -47,15 +48,20 @@ def write_image(path: Path, image: Image) -> None:
     """Write an RGB (H, W, 3) or grey (H, W) picture; the extension says the format (.png, .jpg, .webp, ...).
 
     Raises:
-        ValueError: if OpenCV knows no such format.
+        ValueError: if OpenCV knows no such format, or the format knows no such picture.
     """
+    if path.suffix.lower() == ".pgm" and image.ndim == 3:  # the format has no colours
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     bgr = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
     # Encoding in memory keeps the extension out of the temporary name and lets Windows have any letters in a path.
     try:
-        encoded = cv2.imencode(path.suffix, bgr)[1]
-    except cv2.error as error:
+        done, encoded = cv2.imencode(path.suffix, bgr)
+    except cv2.error:
+        done = False
+    if not done:
         raise ValueError(
-            f"{path}: cannot write a picture with the extension '{path.suffix}'; take .png or .jpg."
-        ) from error
+            f"{path}: cannot write a picture with the extension '{path.suffix}' and {image.shape[0]}x{image.shape[1]} "
+            f"pixels (height x width); take .png or .jpg."
+        )
     with replacing(path) as temporary:
         temporary.write_bytes(encoded.tobytes())

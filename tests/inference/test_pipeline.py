@@ -112,6 +112,18 @@ def test_who_stops_early_leaves_no_thread_behind(predictor):
     assert source.is_closed.is_set()
 
 
+@pytest.mark.parametrize("how", ["end-of-the-block", "another-pass"])
+def test_frames_kept_from_before_end_with_their_threads(predictor, video, how):
+    source = EndlessSource() if how == "end-of-the-block" else str(video)
+    with LanePipeline(source, predictor=predictor, process=None) as pipeline:
+        frames = iter(pipeline)
+        next(frames)
+        if how == "another-pass":
+            assert len(list(pipeline)) == 9
+    assert pipeline_threads() == []
+    assert next(frames, None) is None
+
+
 def test_an_error_of_a_source_comes_after_the_frames_before_it(predictor):
     found = []
 

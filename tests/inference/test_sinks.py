@@ -227,6 +227,21 @@ def test_grey_images_are_written(tmp_path: Path) -> None:
     assert np.array_equal(cv2.imread(str(tmp_path / "a.png"), cv2.IMREAD_UNCHANGED), grey)
 
 
+def test_a_format_without_colours_gets_a_grey_picture(tmp_path: Path) -> None:
+    picture = make_two_tone(8, 12)
+    write_image(tmp_path / "a.pgm", picture)
+    found = cv2.imread(str(tmp_path / "a.pgm"), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(found, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+@pytest.mark.parametrize("name", ["a.jp2", "a.webp"])
+def test_a_picture_that_its_format_cannot_hold_is_refused(tmp_path: Path, name: str, monkeypatch) -> None:
+    monkeypatch.setattr(cv2, "imencode", lambda *_: (False, ()))  # as OpenCV does with some
+    with pytest.raises(ValueError, match=r"cannot write a picture .* and 8x8 pixels"):
+        write_image(tmp_path / name, make_two_tone(8, 8))
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("name", ["a.xyz", "a"])
 def test_unknown_image_format_is_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(ValueError, match=r"cannot write a picture with the extension .*take \.png or \.jpg"):
