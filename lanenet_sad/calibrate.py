@@ -79,7 +79,7 @@ def calibrate(
         pitch: degrees by which it looks down.
         yaw: degrees by which it looks to the right.
         lane_width: metres that a lane is taken to be wide, if the height is not known.
-        field_of_view: degrees across the picture, if the lens is not known; default: 60.
+        field_of_view: degrees across the longer side of the picture, if the lens is not known; default: 60.
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         every: look at every n-th picture; default: each picture, every 5th frame of a drive.

@@ -86,7 +86,7 @@ class CameraFromLanes:
         Args:
             camera: what is known of it: its lens, and its height if that is not None. None: a lens of `field_of_view`.
             lane_width: metres that the own lane is taken to be wide, if the height is unknown.
-            field_of_view: degrees across the picture that a camera without a calibration is taken to see.
+            field_of_view: degrees across the longer side of the picture, for a camera without a calibration.
             height: metres from the road to the lens of a camera without a calibration; None if unknown.
             min_frames: with lanes in them before there is an estimate.
             num_lanes: L of the network, which says which slots are the ego lines.

@@ -67,7 +67,7 @@ class GroundMeter:
             lane_width: metres that lanes are taken to be wide where the camera's height is unknown.
             vehicle_half_width: metres from the camera to either side of the wheels.
             camera_height: metres from the road to the lens, where there is no calibration that says it.
-            field_of_view: degrees across the picture, where there is no calibration.
+            field_of_view: degrees across the longer side of the picture, where there is no calibration.
             num_lanes: L of the network.
             memory: seconds for which the width of the own lane is remembered.
             speed_window: seconds over which the lateral speed is averaged.
