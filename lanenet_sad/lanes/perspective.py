@@ -219,12 +219,12 @@ class CameraCalibration:
         """
         if image_size == self.image_size:
             return self
-        y, x = (new / old for new, old in zip(image_size, self.image_size, strict=True))
-        if abs(x / y - 1) > 0.02:
+        if not is_same_shape(image_size, self.image_size):
             raise ValueError(
                 f"Camera calibration for pictures of {self.image_size[1]}x{self.image_size[0]} pixels: a picture of "
                 f"{image_size[1]}x{image_size[0]} has another shape, hence was cut; calibrate with pictures like it."
             )
+        y, x = (new / old for new, old in zip(image_size, self.image_size, strict=True))
         return replace(
             self,
             image_size=image_size,
@@ -244,6 +244,11 @@ class CameraCalibration:
         if self.height is None:
             raise ValueError("Camera: its height above the road is not known; give it, or assume a lane width.")
         return self.height
+
+
+def is_same_shape(image_size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether pictures of two sizes (height, width) can show the same, but for rounded sides."""
+    return abs(image_size[1] * other[0] / (image_size[0] * other[1]) - 1) <= 0.02
 
 
 def assumed_camera(
