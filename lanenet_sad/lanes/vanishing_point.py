@@ -27,7 +27,7 @@ _SPACING = 0.2  # seconds between the frames that are kept, once there are some
 _MEMORY = 1500
 _BLOCK = 3.0  # seconds over which a vehicle's sway and nod are one and the same
 _NOD, _SWAY = math.radians(0.25), math.radians(0.5)  # scatter of pitch and heading, before the frames tell
-_BEND_DOUBT = 20.0  # radians times metres: by this much over the radius a bend makes a frame less certain
+_BEND_DOUBT = 1.0  # radians times metres: by this much over the radius a bend makes a frame less certain
 _NOTICEABLE = math.radians(0.03)
 
 
@@ -173,7 +173,7 @@ class CameraFromLanes:
         errors = fit.covariance.diagonal()[-4:]
         if fit.cost > _WORST_COST or errors[3] > _SURE**2 or not fit.offsets.min() < fit.offsets.max():
             return None
-        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or CAMERA_HEIGHT)) ** 2 * _NOD**2
+        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or CAMERA_HEIGHT)) ** 2
         errors = errors * (1 + (fit.cost / _GOOD_COST) ** 2)
         self._height_of.see(fit, [lane.slot for lane in lines])
         assert camera.pitch is not None

@@ -53,6 +53,15 @@ def test_bends_do_not_draw_it_aside():
     assert found.yaw == pytest.approx(camera.yaw, abs=0.006)
 
 
+def test_straight_stretches_between_tight_bends_tell_where_it_looks():
+    camera, estimator = make_true_camera(), CameraFromLanes()
+    for number in range(40):
+        bend = 0.01 if number % 2 else 0.0
+        seen = make_road_prediction(camera, curvature=bend, width=3.7, noise=1.5, seed=number)
+        found = estimator(seen, number / 4)
+    assert found.pitch == pytest.approx(camera.pitch, abs=6e-4)
+
+
 def test_errors_hold_and_shrink():
     camera = make_true_camera()
     estimator = CameraFromLanes()
