@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.sources import Source, open_source
@@ -16,6 +17,9 @@ from lanenet_sad.lanes.driving import LANE_WIDTH
 from lanenet_sad.lanes.lane import Frame, Points
 from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration
 from lanenet_sad.lanes.vanishing_point import CameraFromLanes, VanishingPoint
+
+if TYPE_CHECKING:
+    from lanenet_sad.inference.predictor import Predictor
 
 _UNSURE = math.radians(0.5)
 _EVERY_FRAME_OF_VIDEO = 5
@@ -79,7 +83,7 @@ def calibrate(
         pitch: degrees by which it looks down.
         yaw: degrees by which it looks to the right.
         lane_width: metres that a lane is taken to be wide, if the height is not known.
-        field_of_view: degrees across the picture, if the lens is not known; default: 60.
+        field_of_view: degrees across the longer side of the picture, if the lens is not known; default: 60.
         weights: `.safetensors` file or `last.pt`; default: the weights in the package.
         device: auto, cpu, cuda or mps.
         every: look at every n-th picture; default: each picture, every 5th frame of a drive.
@@ -100,13 +104,17 @@ def calibrate(
             errors = dict(zip(run.names, map(float, found.errors), strict=True))
             num_frames = run.num_frames
         else:
+            from lanenet_sad.inference.predictor import Predictor  # torch, which boards do without
+
+            predictor = Predictor.from_weights(weights, device=device)
             estimator = CameraFromLanes(
                 known.mounted(height=height) if known else None,
                 lane_width=lane_width,
                 field_of_view=field_of_view or FIELD_OF_VIEW,
                 height=height,
+                num_lanes=predictor.network.num_lanes,
             )
-            num_frames = _watch(opened, estimator, weights, device, every or _EVERY_FRAME_OF_VIDEO, progress)
+            num_frames = _watch(opened, estimator, predictor, every or _EVERY_FRAME_OF_VIDEO, progress)
             estimate, point = estimator.calibration, estimator.vanishing_point
             if estimate is None or point is None:
                 raise ValueError(
@@ -194,13 +202,8 @@ def _every(source: Source, every: int, progress: bool) -> Iterator[Frame]:
     return (frame for number, frame in enumerate(frames) if number % every == 0)
 
 
-def _watch(
-    source: Source, estimator: CameraFromLanes, weights: Path | None, device: str, every: int, progress: bool
-) -> int:
+def _watch(source: Source, estimator: CameraFromLanes, predictor: Predictor, every: int, progress: bool) -> int:
     """Shows the lanes of every n-th frame to the estimator; how many frames that were."""
-    from lanenet_sad.inference.predictor import Predictor
-
-    predictor = Predictor.from_weights(weights, device=device)
     num_frames = 0
     for frame in _every(source, every, progress):
         estimator(predictor([frame.image])[0], frame.time)
@@ -235,7 +238,13 @@ def _tell_lanes(camera: CameraCalibration, point: VanishingPoint) -> None:
         print(f"{name:<6} {math.degrees(angle):+.2f} degrees {measured} (positive looks {word})")
         if error is not None and error > _UNSURE:
             warnings.warn(f"the {name} is not known better than that; a longer, straighter drive helps.", stacklevel=2)
-    if camera.height is not None:
+    if camera.height is None:
+        warnings.warn(
+            "the height is not known: the own lane was never seen with both its lines; give --height, or take a drive "
+            "in which both are to be seen. The file is written without it.",
+            stacklevel=2,
+        )
+    else:
         print(
             f"height {camera.height:.2f} m" + (" if lanes are as wide as assumed" if camera.scale == "assumed" else "")
         )

@@ -1,6 +1,8 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -70,19 +72,30 @@ class Seer:
 
     def __init__(self, camera):
         self.camera, self.number = camera, 0
+        self.network, self.move, self.unseen = SimpleNamespace(num_lanes=4), 0, ()
+
+    def see(self):
+        self.number += 1
+        seen = make_road_prediction(self.camera, width=3.7, noise=0.5, seed=self.number)
+        lanes = [replace(lane, slot=lane.slot + self.move) for lane in seen.lanes if lane.slot not in self.unseen]
+        return replace(seen, lanes=tuple(lanes))
 
     def __call__(self, images):
-        self.number += 1
-        return [make_road_prediction(self.camera, width=3.7, noise=0.5, seed=self.number) for _ in images]
+        return [self.see() for _ in images]
 
 
 @pytest.fixture
-def drive(tmp_path, monkeypatch) -> Path:
+def seer(monkeypatch) -> Seer:
+    seer = Seer(make_camera(pitch=0.04, yaw=0.02, focal=(554.3, 554.3)))
+    monkeypatch.setattr("lanenet_sad.inference.predictor.Predictor.from_weights", lambda *_, **__: seer)
+    return seer
+
+
+@pytest.fixture
+def drive(tmp_path, seer) -> Path:
     folder = tmp_path / "drive"
     for number in range(12):
         write_picture(folder / f"{number:03d}.png", np.full((360, 640, 3), 90, np.uint8))
-    seer = Seer(make_camera(pitch=0.04, yaw=0.02, focal=(554.3, 554.3)))
-    monkeypatch.setattr("lanenet_sad.inference.predictor.Predictor.from_weights", lambda *_, **__: seer)
     return folder
 
 
@@ -99,6 +112,20 @@ def test_lanes_of_a_drive_become_a_camera(drive, tmp_path, capsys):
     assert content["scale"] == "assumed"
     assert content["pitch_error"] > 0
     assert read_calibration(out).height == pytest.approx(1.4, rel=0.03)
+
+
+def test_a_network_of_six_slots_has_another_own_lane(drive, seer, tmp_path):
+    seer.network.num_lanes, seer.move, seer.unseen = 6, 1, (1, 4)  # the own lane alone, in slots 3 and 4
+    camera = calibrate(str(drive), out=tmp_path / "camera.yaml", every=1, progress=False).camera
+    assert camera.height == pytest.approx(1.4, rel=0.03)
+
+
+def test_a_height_that_was_not_found_is_said(drive, seer, tmp_path):
+    seer.unseen = (2,)
+    with pytest.warns(UserWarning, match="the height is not known: the own lane was never seen .*; give --height"):
+        camera = calibrate(str(drive), out=tmp_path / "camera.yaml", every=1, progress=False).camera
+    assert (camera.height, camera.pitch) == (None, pytest.approx(0.04, abs=0.004))
+    assert read_calibration(tmp_path / "camera.yaml").height is None
 
 
 def test_what_is_known_of_the_camera_is_kept(drive, tmp_path):

@@ -23,6 +23,7 @@ _MATRIX = ("camera_matrix", "cameraMatrix", "K", "k")
 _DISTORTION = ("distortion_coefficients", "distCoeffs", "dist_coeffs", "D", "d")
 _MOUNTING = ("height", "pitch", "yaw", "roll", "pitch_error", "yaw_error")
 _FISHEYE = ("equidistant", "fisheye")
+_LARGEST_SKEW = 1e-3  # px: below that rounding left it
 _FARTHEST_CENTRE = 0.25  # of the picture's size, by which an axis may miss its middle
 
 
@@ -138,6 +139,11 @@ def _matrix(content: Mapping[str, Any], what: str) -> NDArray[np.float64]:
     matrix = np.array(numbers).reshape(3, 3)
     if not np.allclose(matrix[[1, 2, 2, 2], [0, 0, 1, 2]], [0, 0, 0, 1], atol=1e-6):
         raise ValueError(f"{what}, camera_matrix: expected [[fx 0 cx] [0 fy cy] [0 0 1]], got {matrix.tolist()}.")
+    if abs(matrix[0, 1]) > _LARGEST_SKEW:
+        raise ValueError(
+            f"{what}, camera_matrix: expected [[fx 0 cx] [0 fy cy] [0 0 1]], got a skew of {matrix[0, 1]:g} in its "
+            f"first row; calibrate without one, as `lanenet-sad calibrate` does."
+        )
     return matrix
 
 

@@ -21,7 +21,7 @@ FloatArray = NDArray[np.float64]
 Scale = Literal["calibration", "assumed"]
 
 FIELD_OF_VIEW = 60.0
-"""Degrees from the left to the right border that a camera without a calibration is taken to see."""
+"""Degrees that a camera without a calibration is taken to see across the longer side of its picture."""
 
 _DISTORTION_LENGTHS = (0, 4, 5, 8, 12, 14)  # what OpenCV accepts
 _STEEPEST = 1.2
@@ -219,12 +219,12 @@ class CameraCalibration:
         """
         if image_size == self.image_size:
             return self
-        y, x = (new / old for new, old in zip(image_size, self.image_size, strict=True))
-        if abs(x / y - 1) > 0.02:
+        if not is_same_shape(image_size, self.image_size):
             raise ValueError(
                 f"Camera calibration for pictures of {self.image_size[1]}x{self.image_size[0]} pixels: a picture of "
                 f"{image_size[1]}x{image_size[0]} has another shape, hence was cut; calibrate with pictures like it."
             )
+        y, x = (new / old for new, old in zip(image_size, self.image_size, strict=True))
         return replace(
             self,
             image_size=image_size,
@@ -246,6 +246,11 @@ class CameraCalibration:
         return self.height
 
 
+def is_same_shape(image_size: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether pictures of two sizes (height, width) can show the same, but for rounded sides."""
+    return abs(image_size[1] * other[0] / (image_size[0] * other[1]) - 1) <= 0.02
+
+
 def assumed_camera(
     image_size: tuple[int, int], *, field_of_view: float = FIELD_OF_VIEW, height: float | None = None
 ) -> CameraCalibration:
@@ -253,16 +258,16 @@ def assumed_camera(
 
     Args:
         image_size: (height, width) in pixels.
-        field_of_view: degrees from the left to the right border.
+        field_of_view: degrees across the longer side of the picture; held upright, a camera has the same lens.
         height: metres from the road to the lens; None if unknown.
 
     Raises:
         ValueError: no lens has that field of view.
     """
     if not 5 <= field_of_view <= 150:
-        raise ValueError(f"Field of view: expected 5 to 150 degrees across the picture, got {field_of_view}.")
+        raise ValueError(f"Field of view: expected 5 to 150 degrees across the longer side, got {field_of_view}.")
     rows, columns = image_size
-    focal = columns / 2 / math.tan(math.radians(field_of_view) / 2)
+    focal = max(image_size) / 2 / math.tan(math.radians(field_of_view) / 2)
     return CameraCalibration(
         image_size,
         (focal, focal),

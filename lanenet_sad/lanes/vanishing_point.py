@@ -12,9 +12,9 @@ import numpy as np
 
 from lanenet_sad.lanes.driving import CAMERA_HEIGHT, LANE_WIDTH
 from lanenet_sad.lanes.lane import Lane, LanePrediction
-from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration, assumed_camera
-from lanenet_sad.lanes.road_model import FloatArray, RoadFit, fit_road, gather
-from lanenet_sad.lanes.slots import ego_slots
+from lanenet_sad.lanes.own_lane import HeightFromLane
+from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration, assumed_camera, is_same_shape
+from lanenet_sad.lanes.road_model import FloatArray, fit_road, gather
 
 _FEWEST_POINTS = 4
 _FIRST_GUESSES = np.radians(np.arange(-24.0, 25.0, 2.0))
@@ -27,7 +27,7 @@ _SPACING = 0.2  # seconds between the frames that are kept, once there are some
 _MEMORY = 1500
 _BLOCK = 3.0  # seconds over which a vehicle's sway and nod are one and the same
 _NOD, _SWAY = math.radians(0.25), math.radians(0.5)  # scatter of pitch and heading, before the frames tell
-_BEND_DOUBT = 20.0  # radians times metres: by this much over the radius a bend makes a frame less certain
+_BEND_DOUBT = 1.0  # radians times metres: by this much over the radius a bend makes a frame less certain
 _NOTICEABLE = math.radians(0.03)
 
 
@@ -51,14 +51,13 @@ class VanishingPoint:
 
 
 class _View(NamedTuple):
-    """What one frame says: pitch and yaw of the camera, their variances, and the lane's width in heights."""
+    """What one frame says: pitch and yaw of the camera, and their variances."""
 
     time: float
     pitch: float
     yaw: float
     pitch_variance: float
     yaw_variance: float
-    width: float
 
 
 class CameraFromLanes:
@@ -86,7 +85,7 @@ class CameraFromLanes:
         Args:
             camera: what is known of it: its lens, and its height if that is not None. None: a lens of `field_of_view`.
             lane_width: metres that the own lane is taken to be wide, if the height is unknown.
-            field_of_view: degrees across the picture that a camera without a calibration is taken to see.
+            field_of_view: degrees across the longer side of the picture, for a camera without a calibration.
             height: metres from the road to the lens of a camera without a calibration; None if unknown.
             min_frames: with lanes in them before there is an estimate.
             num_lanes: L of the network, which says which slots are the ego lines.
@@ -96,8 +95,8 @@ class CameraFromLanes:
                 f"Camera from lanes: expected a lane width above 0 and 1 frame or more, got {lane_width}, {min_frames}."
             )
         self._camera, self._is_given = camera, camera is not None
-        self._lane_width, self._field_of_view, self._height = lane_width, field_of_view, height
-        self._min_frames, self._num_lanes = min_frames, num_lanes
+        self._field_of_view, self._height = field_of_view, height
+        self._min_frames, self._height_of = min_frames, HeightFromLane(lane_width, num_lanes)
         self.reset()
 
     def reset(self) -> None:
@@ -105,6 +104,7 @@ class CameraFromLanes:
         self._views: deque[_View] = deque(maxlen=_MEMORY)
         self._calibration: CameraCalibration | None = None
         self._looks, self._last_look = 0, 0.0
+        self._height_of.reset()
 
     @property
     def calibration(self) -> CameraCalibration | None:
@@ -134,15 +134,7 @@ class CameraFromLanes:
         Returns:
             The estimate so far, see `calibration`. It is the same object until it changes by what can be noticed.
         """
-        size = prediction.image_size
-        if self._camera is None or self._camera.image_size != size:
-            known = self._camera
-            self._camera = (
-                assumed_camera(size, field_of_view=self._field_of_view, height=self._height)
-                if known is None or not self._is_given
-                else known.scaled_to(size)
-            )
-            self._calibration = None
+        self._camera = self._fit_to(prediction.image_size)
         if self._looks >= 2 * self._min_frames and 0 <= time - self._last_look < _SPACING:
             return self._calibration
         self._looks, self._last_look = self._looks + 1, time
@@ -152,6 +144,18 @@ class CameraFromLanes:
             if len(self._views) >= self._min_frames:
                 self._update(self._camera)
         return self._calibration
+
+    def _fit_to(self, size: tuple[int, int]) -> CameraCalibration:
+        """The lens for pictures of a size; those of another shape are another camera's, of which nothing is known."""
+        known = self._camera
+        if known is not None and known.image_size == size:
+            return known
+        if known is not None and not self._is_given and not is_same_shape(known.image_size, size):
+            self.reset()
+        if known is None or not self._is_given:
+            known = assumed_camera(size, field_of_view=self._field_of_view, height=self._height)
+        self._calibration = None if self._calibration is None else self._calibration.scaled_to(size)
+        return known.scaled_to(size)
 
     def _look(self, lanes: Sequence[Lane], time: float) -> _View | None:
         assert self._camera is not None
@@ -169,8 +173,9 @@ class CameraFromLanes:
         errors = fit.covariance.diagonal()[-4:]
         if fit.cost > _WORST_COST or errors[3] > _SURE**2 or not fit.offsets.min() < fit.offsets.max():
             return None
-        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or CAMERA_HEIGHT)) ** 2 * _NOD**2
+        doubt = (_BEND_DOUBT * fit.curvature / (camera.height or CAMERA_HEIGHT)) ** 2
         errors = errors * (1 + (fit.cost / _GOOD_COST) ** 2)
+        self._height_of.see(fit, [lane.slot for lane in lines])
         assert camera.pitch is not None
         return _View(
             time,
@@ -178,22 +183,17 @@ class CameraFromLanes:
             camera.yaw - math.atan(fit.direction),
             float(errors[3]) + doubt,
             float(errors[0]) + doubt,
-            ego_width([lane.slot for lane in lines], fit, self._num_lanes) or math.nan,
         )
 
     def _update(self, camera: CameraCalibration) -> None:
-        views = np.array(self._views)  # (N, 6)
+        views = np.array(self._views)  # (N, 5)
         pitch, pitch_error = _robust_mean(views[:, 0], views[:, 1], views[:, 3], _NOD)
         yaw, yaw_error = _robust_mean(views[:, 0], views[:, 2], views[:, 4], _SWAY)
-        widths = views[:, 5][np.isfinite(views[:, 5])]
-        height, scale = camera.height, camera.scale
-        if height is None and len(widths):
-            height, scale = self._lane_width / float(np.median(widths)), "assumed"
-        new = replace(
-            camera, height=height, pitch=pitch, yaw=yaw, pitch_error=pitch_error, yaw_error=yaw_error, scale=scale
-        )
+        origin = f"{camera.origin}; pitch and yaw from the lanes".strip("; ")
+        new = replace(camera, pitch=pitch, yaw=yaw, pitch_error=pitch_error, yaw_error=yaw_error, origin=origin)
+        new = self._height_of.mount(new)
         if self._calibration is None or _differ(self._calibration, new):
-            self._calibration = replace(new, origin=f"{camera.origin}; pitch and yaw from the lanes".strip("; "))
+            self._calibration = new
 
 
 def point_weights(lane: Lane) -> FloatArray:
@@ -203,24 +203,13 @@ def point_weights(lane: Lane) -> FloatArray:
     return weights
 
 
-def ego_width(slots: Sequence[int | None], fit: RoadFit, num_lanes: int) -> float | None:
-    """How far the two ego lines of a fit are apart, in heights of the camera; None if they are not both there."""
-    if not all(slot in slots for slot in ego_slots(num_lanes)):
-        return None
-    left, right = (float(fit.offsets[slots.index(slot)]) for slot in ego_slots(num_lanes))
-    return right - left if right > left else None
-
-
 def _differ(old: CameraCalibration, new: CameraCalibration) -> bool:
     """Whether one would notice: a birds-eye view that is made anew for every frame trembles."""
     assert old.pitch is not None
     assert new.pitch is not None
-    if (old.height is None) != (new.height is None):
-        return True
     apart = max(abs(old.pitch - new.pitch), abs(old.yaw - new.yaw))
-    grown = abs((new.height or 1.0) / (old.height or 1.0) - 1)
     surer = (old.pitch_error or 0.0) > 1.2 * (new.pitch_error or 0.0)
-    return apart > _NOTICEABLE or grown > 0.005 or surer
+    return apart > _NOTICEABLE or old.height != new.height or surer
 
 
 def _robust_mean(times: FloatArray, values: FloatArray, variances: FloatArray, expected: float) -> tuple[float, float]:

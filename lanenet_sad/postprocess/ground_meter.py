@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lanenet_sad.lanes.driving import CAMERA_HEIGHT, LANE_WIDTH, VEHICLE_HALF_WIDTH, RoadMeasures, Side
+from lanenet_sad.lanes.driving import LANE_WIDTH, VEHICLE_HALF_WIDTH, RoadMeasures, Side
 from lanenet_sad.lanes.lane import Lane, LanePrediction
+from lanenet_sad.lanes.own_lane import HeightFromLane, own_line_distances
 from lanenet_sad.lanes.perspective import FIELD_OF_VIEW, CameraCalibration, Scale
 from lanenet_sad.lanes.road_model import RoadFit, fit_road, gather
 from lanenet_sad.lanes.slots import ego_slots
@@ -19,7 +20,6 @@ from lanenet_sad.lanes.vanishing_point import CameraFromLanes, point_weights
 _FEWEST_POINTS = 4
 _NOD_ERROR = 0.005  # radians by which springs and hills tip a camera
 _OUTER_WEIGHT = 0.5  # of lines beside the own lane: ramps and kerbs leave it
-_WORST_OFFSET = 0.5  # metres: a line whose place beside the camera is less certain was not measured
 _WORST_CURVATURE = 0.003  # 1/m
 _CURVATURE_DRIFT = 5e-4  # 1/m by which the curvature below a vehicle changes within a second
 _LANE_WIDTHS = (0.5, 2.0)  # of the usual width: what is narrower or wider is no lane
@@ -67,7 +67,7 @@ class GroundMeter:
             lane_width: metres that lanes are taken to be wide where the camera's height is unknown.
             vehicle_half_width: metres from the camera to either side of the wheels.
             camera_height: metres from the road to the lens, where there is no calibration that says it.
-            field_of_view: degrees across the picture, where there is no calibration.
+            field_of_view: degrees across the longer side of the picture, where there is no calibration.
             num_lanes: L of the network.
             memory: seconds for which the width of the own lane is remembered.
             speed_window: seconds over which the lateral speed is averaged.
@@ -84,8 +84,9 @@ class GroundMeter:
         # Of all frames alike: whether a height was measured is known from the beginning.
         known = self._given.scale if self._given is not None and self._given.height is not None else None
         self._scale: Scale = known or ("assumed" if camera_height is None else "calibration")
-        self._camera_height = camera_height
         self._lane_width, self._half_width = lane_width, vehicle_half_width
+        is_aimed = self._given is not None and self._given.pitch is not None
+        self._height_of = HeightFromLane(lane_width, num_lanes) if is_aimed and known is None else None
         self._num_lanes, self._memory, self._speed_window = num_lanes, memory, speed_window
         self._estimator = CameraFromLanes(
             self._given,
@@ -99,26 +100,33 @@ class GroundMeter:
     def reset(self) -> None:
         """Begin another drive, perhaps with another camera of the same calibration."""
         self._estimator.reset()
-        self._widths: deque[float] = deque(maxlen=300)  # heights of the camera, where its height is not known
+        if self._height_of is not None:
+            self._height_of.reset()
         self._calibration: CameraCalibration | None = None
         self.begin_scene()
 
     def begin_scene(self) -> None:
-        """After a cut: another place on the road, seen with the same camera."""
+        """Go on at another place or time with the same camera: forget the lane, keep what is known of the camera."""
         self._width: tuple[float, float] | None = None  # (time, metres)
         self._curvature: tuple[float, float, float] | None = None  # (time, 1/m, variance)
         self._offsets: deque[tuple[float, float]] = deque()  # (time, metres)
 
     @property
     def calibration(self) -> CameraCalibration | None:
-        """The camera as it is known by now, height included; None before that."""
-        return self._calibration
+        """The camera as it is known by now: lens, pitch, yaw and their errors, height, scale and origin.
+
+        None as long as nothing is known; a calibration given without pitch or height is without until they are found.
+        """
+        return self._calibration or self._given
 
     @property
     def assumed_lane_width(self) -> float | None:
-        """The metres on which all others rest; None where the camera's height was given."""
-        known = self._given is not None and self._given.height is not None
-        return None if known or self._camera_height is not None else self._lane_width
+        """Metres that the lane is taken to be wide, on which all measures rest; None if the height is known otherwise.
+
+        A calibration's own height counts as known, also if its `scale` says that it rests on a lane's width.
+        """
+        is_given = self._given is not None and self._given.height is not None
+        return None if is_given or self._scale == "calibration" else self._lane_width
 
     def __call__(self, prediction: LanePrediction, time: float) -> LanePrediction:
         """Measure the road of a frame.
@@ -134,14 +142,15 @@ class GroundMeter:
             ValueError: the calibration is for pictures of another shape.
         """
         lines = [lane for lane in prediction.lanes if len(lane.points) >= _FEWEST_POINTS]
-        camera = self._look(prediction, time)
+        camera = self._calibration = self._look(prediction, time)
         if camera is None or not lines:
             return replace(prediction, road=RoadMeasures(scale=self._scale))
         own = ego_slots(self._num_lanes)
         weights = [point_weights(lane) * (1.0 if lane.slot in own else _OUTER_WEIGHT) for lane in lines]
         fit = fit_road(gather([camera.rays(lane.points) for lane in lines], weights), nod_error=_NOD_ERROR)
-        camera = self._at_height(camera, fit, lines)
-        self._calibration = camera
+        if self._height_of is not None:
+            self._height_of.see(fit, [lane.slot for lane in lines])
+            camera = self._calibration = self._height_of.mount(camera)
         if camera.height is None:
             return replace(prediction, road=RoadMeasures(scale=self._scale))
         return replace(prediction, road=self._measures(fit, lines, camera.height, time))
@@ -151,36 +160,12 @@ class GroundMeter:
         if self._given is not None and self._given.pitch is not None:
             if self._given.image_size != prediction.image_size:
                 self._given = self._given.scaled_to(prediction.image_size)
-            return self._given
+            return self._given if self._height_of is None else self._height_of.mount(self._given)
         return self._estimator(prediction, time)
 
-    def _at_height(self, camera: CameraCalibration, fit: RoadFit, lines: Sequence[Lane]) -> CameraCalibration:
-        """The camera with a height, if need be from the usual lane width."""
-        if camera.height is not None:
-            return camera
-        seen = self._seen(fit, lines, CAMERA_HEIGHT)
-        if seen.left is not None and seen.right is not None and seen.left + seen.right > 0:
-            self._widths.append((seen.left + seen.right) / CAMERA_HEIGHT)
-        if not self._widths:
-            return camera
-        height = self._lane_width / float(np.median(self._widths))
-        last = self._calibration
-        if last is not None and last.height is not None and abs(height / last.height - 1) < 0.005:
-            height = last.height  # what does not change noticeably stays, so that pictures made with it do not tremble
-        return replace(camera, height=height, scale="assumed")
-
-    def _seen(self, fit: RoadFit, lines: Sequence[Lane], height: float) -> _Seen:
-        """The own lines' distances at a height of the camera."""
-        cosine = math.cos(math.atan(fit.direction))
-        found: list[float | None] = []
-        for slot, sign in zip(ego_slots(self._num_lanes), (-1, 1), strict=True):
-            index = next((i for i, lane in enumerate(lines) if lane.slot == slot), None)
-            sure = index is not None and math.sqrt(fit.covariance[index, index]) * height < _WORST_OFFSET
-            found.append(sign * float(fit.offsets[index]) * height * cosine if sure else None)
-        return _Seen(*found)
-
     def _measures(self, fit: RoadFit, lines: Sequence[Lane], height: float, time: float) -> RoadMeasures:
-        seen = self._seen(fit, lines, height)
+        slots = [lane.slot for lane in lines]
+        seen = _Seen(*own_line_distances(fit, slots, self._num_lanes, height=height))
         width = None
         if seen.left is not None and seen.right is not None:
             width = seen.left + seen.right

@@ -24,6 +24,7 @@ _WHITE = (255, 255, 255)
 _MARK_SPACING = 10
 _STRAIGHTEST = 5000.0  # metres: a larger radius is called straight
 _SOON = 4.0  # seconds
+_WIDEST_INSET = 0.5  # of the picture
 _SMALLEST_INSET = 24  # px: in tinier pictures there is nothing to see
 _SHIFT = 4
 
@@ -50,7 +51,8 @@ class BirdsEyeAnnotator(Annotator):
         Args:
             camera: with height and pitch, or a function that gives the present one or None.
             num_lanes: L of the network, which says which slots are the ego lines.
-            share: height of the inset as a share of the picture's, at most of three quarters of its width.
+            share: height of the inset as a share of the picture's, at most of three quarters of its width; an inset
+                that would not fit, or be wider than half the picture, is drawn as large as fits.
             ahead: metres ahead of the camera that the inset shows.
             across: metres from its left to its right border.
         """
@@ -66,10 +68,11 @@ class BirdsEyeAnnotator(Annotator):
     def draw(self, image: Image, prediction: LanePrediction) -> None:
         """Draw the inset, in place."""
         camera = self._camera() if callable(self._camera) else self._camera
+        margin = max(4, image.shape[1] // 80)
         side = self.share * min(image.shape[0], 0.75 * image.shape[1])  # upright pictures have no room for more
+        side = min(side, image.shape[0] - 2 * margin, _WIDEST_INSET / 0.8 * image.shape[1])
         height, width = round(side), round(side * 0.8)
-        too_small = height < _SMALLEST_INSET or 2 * width > image.shape[1]
-        if camera is None or camera.height is None or camera.pitch is None or too_small:
+        if camera is None or camera.height is None or camera.pitch is None or height < _SMALLEST_INSET:
             return
         try:
             camera = camera.scaled_to((int(image.shape[0]), int(image.shape[1])))
@@ -80,7 +83,6 @@ class BirdsEyeAnnotator(Annotator):
         self._draw_scale(inset)
         corners = np.array([[-VEHICLE_HALF_WIDTH, -2.6], [VEHICLE_HALF_WIDTH, 1.8]])
         _draw_vehicle(inset, self._to_inset(corners, inset))
-        margin = max(4, image.shape[1] // 80)
         left = image.shape[1] - margin - width
         image[margin - 1 : margin + height + 1, left - 1 : left + width + 1] = 235
         image[margin : margin + height, left : left + width] = inset

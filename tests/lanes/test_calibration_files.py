@@ -91,6 +91,10 @@ def without(key: str, **more) -> str:
         (without("image_width"), "expected image_width and image_height, .* but image_width is missing"),
         (without("x", camera_matrix=[1, 2, 3]), "camera_matrix: expected 3x3 numbers, got 3"),
         (without("x", camera_matrix=[[1, 2, 3], [4, 5, 6], [7, 8, 9]]), r"camera_matrix: expected \[\[fx 0 cx\]"),
+        (
+            without("x", camera_matrix=[[560, 60, 320], [0, 560, 180], [0, 0, 1]]),
+            r"camera_matrix: expected \[\[fx 0 cx\] .*, got a skew of 60 .*; calibrate without one",
+        ),
         (without("x", camera_matrix="many"), "camera_matrix: expected finite numbers, got many"),
         (without("x", distortion_coefficients=[0.1]), "Camera distortion: expected 0, 4, 5"),
         (without("x", distortion_model="equidistant"), "that of a fisheye"),

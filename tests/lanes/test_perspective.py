@@ -131,6 +131,8 @@ def test_what_was_measured_on_the_vehicle_replaces_what_was_estimated():
 def test_an_assumed_camera_sees_its_field_of_view():
     camera = assumed_camera((720, 1280), field_of_view=90)
     assert camera.focal == pytest.approx((640, 640))
+    upright = assumed_camera((1280, 720), field_of_view=90)
+    assert (upright.focal, upright.centre) == (camera.focal, camera.centre[::-1])
     assert isinstance(camera, CameraCalibration)
     assert camera.pitch is None
     assert "assumed field of view of 90 degrees" in camera.origin

@@ -53,6 +53,15 @@ def test_bends_do_not_draw_it_aside():
     assert found.yaw == pytest.approx(camera.yaw, abs=0.006)
 
 
+def test_straight_stretches_between_tight_bends_tell_where_it_looks():
+    camera, estimator = make_true_camera(), CameraFromLanes()
+    for number in range(40):
+        bend = 0.01 if number % 2 else 0.0
+        seen = make_road_prediction(camera, curvature=bend, width=3.7, noise=1.5, seed=number)
+        found = estimator(seen, number / 4)
+    assert found.pitch == pytest.approx(camera.pitch, abs=6e-4)
+
+
 def test_errors_hold_and_shrink():
     camera = make_true_camera()
     estimator = CameraFromLanes()
@@ -109,14 +118,41 @@ def test_what_does_not_change_noticeably_stays_the_same_object():
     assert len({id(one) for one in found[20:]}) <= 3
 
 
-def test_pictures_of_another_size_begin_anew_with_a_fitting_lens():
+def test_pictures_of_another_size_keep_what_is_known_with_a_fitting_lens():
     estimator = CameraFromLanes()
-    drive(estimator, make_true_camera(), seconds=1)
+    known = drive(estimator, make_true_camera(), seconds=1)
     twice = make_true_camera().scaled_to((720, 1280))
+    found = estimator(LanePrediction((), twice.image_size), 0.95)
+    assert found == known.scaled_to((720, 1280))
     for number in range(8):
         found = estimator(make_road_prediction(twice, width=3.7), 1 + number)
     assert found.image_size == (720, 1280)
     assert found.pitch == pytest.approx(0.04, abs=0.004)
+
+
+def test_pictures_of_another_shape_are_another_cameras():
+    estimator = CameraFromLanes()
+    drive(estimator, make_true_camera(), seconds=8)
+    upright = replace(assumed_camera((640, 360)), height=1.3, pitch=0.14)
+    assert estimator(LanePrediction((), upright.image_size), 8.0) is None
+    found = [estimator(make_road_prediction(upright, width=2.5), 8.2 + number / 5) for number in range(8)]
+    assert found[3] is None
+    assert found[-1].pitch == pytest.approx(0.14, abs=0.003)
+    assert found[-1].height == pytest.approx(1.3 * 3.7 / 2.5, rel=0.02)
+    assert estimator.vanishing_point.num_frames == 8
+
+
+def test_a_height_from_a_lane_says_so_and_rests_on_lines_that_are_certain():
+    camera, estimator = make_true_camera(), CameraFromLanes()
+    for number in range(12):
+        seen = make_road_prediction(camera)
+        doubtful = [replace(lane, confidence=1e-4) if lane.slot in (2, 3) else lane for lane in seen.lanes]
+        found = estimator(replace(seen, lanes=tuple(doubtful)), number / 5)
+    assert (found.height, found.scale) == (None, "calibration")
+    for number in range(12, 16):
+        found = estimator(make_road_prediction(camera), number / 5)
+    assert (found.height, found.scale) == (pytest.approx(1.3 * 3.7 / 3.6, rel=0.02), "assumed")
+    assert found.origin.endswith("pitch and yaw from the lanes; height from a lane of 3.7 m")
 
 
 def test_settings_are_checked():

@@ -78,6 +78,41 @@ def test_every_frame_has_one_scale_also_those_without_measures(changes, settings
     assert {road.scale for road in found} == {scale}
 
 
+@pytest.mark.parametrize(
+    ("changes", "settings", "width"),
+    [
+        (None, {"lane_width": 3.5}, 3.5),
+        (None, {"camera_height": 1.4}, None),
+        ({}, {}, None),
+        ({"height": None}, {"lane_width": 3.5}, 3.5),
+        ({"pitch": None, "height": None}, {}, 3.7),
+        ({"scale": "assumed"}, {}, None),
+    ],
+    ids=["nothing", "height beside", "all", "no height", "lens only", "height assumed before"],
+)
+def test_the_width_that_metres_rest_on_is_told(changes, settings, width):
+    given = None if changes is None else replace(make_camera(origin="boards"), **changes)
+    meter = GroundMeter(given, **settings)
+    assert meter.assumed_lane_width == width
+    assert meter.calibration == (given and given.mounted(height=settings.get("camera_height")))  # before any frame
+    for number in range(8):
+        meter(make_road_prediction(make_camera()), number / 5)
+    meter(LanePrediction((), SIZE), 1.6)
+    assert meter.assumed_lane_width == width
+    assert meter.calibration.height is not None
+    assert (f"; height from a lane of {width} m" in meter.calibration.origin) == (width is not None)
+    assert (meter.calibration.pitch_error is None) == (given is not None and given.pitch is not None)
+
+
+def test_pictures_of_another_shape_leave_nothing_known():
+    meter = GroundMeter()
+    for number in range(8):
+        measure(meter, make_road_prediction(make_camera()), number / 5)
+    assert meter.calibration is not None
+    measure(meter, LanePrediction((), (640, 360)), 1.6)
+    assert meter.calibration is None
+
+
 def test_without_a_calibration_first_frames_have_no_measures():
     meter, camera = GroundMeter(), make_camera()
     assert measure(meter, make_road_prediction(camera)) == RoadMeasures()
@@ -128,6 +163,35 @@ def test_lines_that_are_no_lane_are_not_measured():
     together = make_road_prediction(camera, width=0.5, slots=(2, 3))
     road = measure(GroundMeter(camera), together)
     assert (road.lane_width, road.left_distance, road.right_distance) == (None, None, None)
+
+
+@pytest.mark.parametrize("cut", [True, False], ids=["begun", "not begun"])
+def test_a_scene_begun_anew_forgets_the_lane_and_keeps_the_camera(cut: bool):
+    camera, meter = make_camera(), GroundMeter(lane_width=3.6)
+    for number in range(30):
+        measure(meter, make_road_prediction(camera, lateral=-0.75, curvature=0.004), number / 25)
+    known = meter.calibration
+    if cut:
+        meter.begin_scene()
+    assert meter.calibration is known
+    after = [measure(meter, make_road_prediction(camera, lateral=0.85), 1.2 + number / 25) for number in range(12)]
+    assert after[0].lateral_offset == pytest.approx(0.85, abs=0.1)
+    assert (after[0].curvature == pytest.approx(0, abs=2e-4)) == cut
+    speeds = [abs(road.lateral_speed) for road in after if road.lateral_speed is not None]
+    assert (max(speeds) < 0.05) == cut
+    if cut:
+        meter.begin_scene()
+    alone = measure(meter, make_road_prediction(camera, slots=(3, 4)), 1.7)
+    assert (alone.lane_width is None) == cut
+    assert alone.right_distance == pytest.approx(1.8, abs=0.1)
+
+
+def test_a_drive_begun_anew_is_as_the_first():
+    camera, meter = make_camera(), GroundMeter()
+    first = [measure(meter, make_road_prediction(camera, lateral=0.02 * n), n / 25) for n in range(20)]
+    measure(meter, make_road_prediction(make_camera(pitch=0.1), width=3.0), 0.8)
+    meter.reset()
+    assert [measure(meter, make_road_prediction(camera, lateral=0.02 * n), n / 25) for n in range(20)] == first
 
 
 def test_more_lane_slots_have_another_own_lane():

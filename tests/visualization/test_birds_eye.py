@@ -80,6 +80,19 @@ def test_input_is_untouched_and_output_is_its_own(shape):
         assert np.array_equal(image, before)
 
 
+@pytest.mark.parametrize("size", [(360, 640), (480, 640), (640, 360), (48, 640)], ids=str)
+def test_a_share_of_everything_is_as_large_as_fits(size):
+    image = np.full((*size, 3), 90, np.uint8)
+    camera = make_camera(image_size=size, centre=((size[1] - 1) / 2, (size[0] - 1) / 2))
+    drawn = BirdsEyeAnnotator(camera, share=1.0).annotate(image, LanePrediction((), size))
+    rows, columns = np.nonzero((drawn != image).any(axis=2))
+    assert rows.min() > 0
+    assert rows.max() < size[0] - 1
+    assert columns.max() < size[1] - 1
+    height, width = np.ptp(rows) + 1, np.ptp(columns) + 1
+    assert height > 0.9 * (size[0] - 16) or width > 0.9 * size[1] / 2
+
+
 def test_impossible_insets_are_refused():
     with pytest.raises(ValueError, match="a share of the picture's height"):
         BirdsEyeAnnotator(None, share=1.5)
