@@ -257,7 +257,7 @@ class _Run:
         annotators: list[Annotator] = [EgoLaneAnnotator(num_lanes=num_lanes), LaneAnnotator(num_lanes=num_lanes)]
         if follower is not None and follower.meter is not None and self.birds_eye:
             meter = follower.meter
-            annotators.append(BirdsEyeAnnotator(lambda: meter.calibration, num_lanes=num_lanes))
+            annotators.append(BirdsEyeAnnotator(num_lanes=num_lanes))
             annotators.append(MeasuresAnnotator(lane_width=meter.assumed_lane_width, num_lanes=num_lanes))
         if follower is not None and self.ldw:
             annotators.append(DepartureAnnotator(num_lanes=num_lanes))

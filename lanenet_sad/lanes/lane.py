@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lanenet_sad.lanes.driving import DrivingEvent, RoadMeasures
+
+if TYPE_CHECKING:  # which imports this module
+    from lanenet_sad.lanes.perspective import CameraCalibration
 
 Points: TypeAlias = NDArray[np.float64]
 Image: TypeAlias = NDArray[np.uint8]
@@ -85,6 +88,7 @@ class LanePrediction:
         row_anchors: (R,) image rows at which the lanes were sampled; None if they are free polylines.
         run_time: seconds spent on this image; 0 if unknown.
         road: what the lanes say about road and vehicle, in metres; None for a single picture.
+        camera: with which `road` was measured; None as long as it is not known.
         events: what began or ended in this frame of a video.
     """
 
@@ -94,6 +98,7 @@ class LanePrediction:
     row_anchors: NDArray[np.float64] | None = None
     run_time: float = 0.0
     road: RoadMeasures | None = None
+    camera: CameraCalibration | None = None
     events: tuple[DrivingEvent, ...] = ()
 
 

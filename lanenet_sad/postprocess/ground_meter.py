@@ -136,7 +136,7 @@ class GroundMeter:
             time: of the frame in seconds.
 
         Returns:
-            The prediction with `road`.
+            The prediction with `road`, and with `camera` if that is known by now.
 
         Raises:
             ValueError: the calibration is for pictures of another shape.
@@ -144,7 +144,7 @@ class GroundMeter:
         lines = [lane for lane in prediction.lanes if len(lane.points) >= _FEWEST_POINTS]
         camera = self._calibration = self._look(prediction, time)
         if camera is None or not lines:
-            return replace(prediction, road=RoadMeasures(scale=self._scale))
+            return replace(prediction, road=RoadMeasures(scale=self._scale), camera=camera)
         own = ego_slots(self._num_lanes)
         weights = [point_weights(lane) * (1.0 if lane.slot in own else _OUTER_WEIGHT) for lane in lines]
         fit = fit_road(gather([camera.rays(lane.points) for lane in lines], weights), nod_error=_NOD_ERROR)
@@ -152,8 +152,8 @@ class GroundMeter:
             self._height_of.see(fit, [lane.slot for lane in lines])
             camera = self._calibration = self._height_of.mount(camera)
         if camera.height is None:
-            return replace(prediction, road=RoadMeasures(scale=self._scale))
-        return replace(prediction, road=self._measures(fit, lines, camera.height, time))
+            return replace(prediction, road=RoadMeasures(scale=self._scale), camera=camera)
+        return replace(prediction, road=self._measures(fit, lines, camera.height, time), camera=camera)
 
     def _look(self, prediction: LanePrediction, time: float) -> CameraCalibration | None:
         """The camera, with a pitch."""

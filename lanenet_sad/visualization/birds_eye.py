@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, final
 
 import cv2
@@ -15,9 +14,6 @@ from lanenet_sad.lanes.perspective import CameraCalibration
 from lanenet_sad.lanes.slots import ego_slots
 from lanenet_sad.visualization.annotators import Annotator
 from lanenet_sad.visualization.palette import slot_color
-
-CameraSource = CameraCalibration | Callable[[], CameraCalibration | None] | None
-"""A camera, or who knows it by the time a frame is drawn: `lambda: meter.calibration`."""
 
 _FONT = cv2.FONT_HERSHEY_DUPLEX
 _WHITE = (255, 255, 255)
@@ -39,7 +35,7 @@ class BirdsEyeAnnotator(Annotator):
 
     def __init__(
         self,
-        camera: CameraSource,
+        camera: CameraCalibration | None = None,
         *,
         num_lanes: int = 4,
         share: float = 0.27,
@@ -49,7 +45,7 @@ class BirdsEyeAnnotator(Annotator):
         """Fix the style.
 
         Args:
-            camera: with height and pitch, or a function that gives the present one or None.
+            camera: with height and pitch; None: that which comes with each prediction.
             num_lanes: L of the network, which says which slots are the ego lines.
             share: height of the inset as a share of the picture's, at most of three quarters of its width; an inset
                 that would not fit, or be wider than half the picture, is drawn as large as fits.
@@ -67,7 +63,7 @@ class BirdsEyeAnnotator(Annotator):
 
     def draw(self, image: Image, prediction: LanePrediction) -> None:
         """Draw the inset, in place."""
-        camera = self._camera() if callable(self._camera) else self._camera
+        camera = self._camera or prediction.camera
         margin = max(4, image.shape[1] // 80)
         side = self.share * min(image.shape[0], 0.75 * image.shape[1])  # upright pictures have no room for more
         side = min(side, image.shape[0] - 2 * margin, _WIDEST_INSET / 0.8 * image.shape[1])

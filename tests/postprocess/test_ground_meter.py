@@ -289,3 +289,13 @@ def test_rendered_drives_are_measured_as_they_are(index: int):
     assert road.lateral_offset == pytest.approx(side * pose.lateral, abs=0.03)
     assert road.lane_width == pytest.approx(scene.road.lane_width, abs=0.1)
     assert road.heading == pytest.approx(0, abs=0.004)
+
+
+def test_each_frame_has_the_camera_of_its_time():
+    meter, cameras = GroundMeter(), []
+    for number in range(40):
+        prediction = meter(make_road_prediction(make_camera(), noise=1.0, seed=number), number / 5)
+        cameras.append(prediction.camera)
+        assert prediction.camera is meter.calibration
+    assert cameras[0] is None
+    assert len({id(camera) for camera in cameras if camera is not None}) > 1

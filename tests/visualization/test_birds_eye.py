@@ -52,19 +52,16 @@ def test_lanes_run_upright_in_their_colours():
         assert columns.std() < 2
 
 
-def test_a_camera_that_becomes_known_later():
-    image, found = make_picture(), []
-    annotator = BirdsEyeAnnotator(lambda: found[-1] if found else None)
+def test_the_camera_of_each_frame_counts():
+    image, annotator = make_picture(), BirdsEyeAnnotator()
     prediction = make_road_prediction(make_camera())
-    assert np.array_equal(annotator.annotate(image, prediction), image)
-    found.append(replace(make_camera(), height=None))
-    assert np.array_equal(annotator.annotate(image, prediction), image)
-    found.append(make_camera())
-    first = annotator.annotate(image, prediction)
+    for unknown in (None, replace(make_camera(), height=None)):
+        assert np.array_equal(annotator.annotate(image, replace(prediction, camera=unknown)), image)
+    first = annotator.annotate(image, replace(prediction, camera=make_camera()))
     assert not np.array_equal(first, image)
-    assert np.array_equal(annotator.annotate(image, prediction), first)
-    found.append(make_camera(pitch=0.02))
-    assert not np.array_equal(annotator.annotate(image, prediction), first)
+    other = annotator.annotate(image, replace(prediction, camera=make_camera(pitch=0.02)))
+    assert not np.array_equal(other, first)
+    assert np.array_equal(annotator.annotate(image, replace(prediction, camera=make_camera())), first)
 
 
 @pytest.mark.parametrize("shape", [(360, 640, 3), (720, 1280, 3), (54, 96, 3), (1, 1, 3)], ids=str)
