@@ -12,10 +12,10 @@ demo: $(VENV)/.installed
 	$(BIN)/lanenet-sad demo --out demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 test-all: lint $(VENV)/.installed-fleet
-	$(BIN)/python -m pytest -m "not gpu"
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile -m "not gpu"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .

@@ -5,6 +5,8 @@ from pathlib import Path
 
 # Before torch is imported: threads that wait sleep, which is faster by far where other work runs beside the tests.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many processes as cores run tests already
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 
