@@ -285,7 +285,7 @@ def test_list_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         ("images", "list"),
         ("video", "b"),
         ("video", "a"),
-        ("video", "a-2"),
+        ("video", "here_a"),
         ("video", "gone"),
         ("video", "empty"),
         ("video", "b-2"),
