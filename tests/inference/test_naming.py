@@ -151,7 +151,22 @@ def test_a_missing_picture_does_not_refuse_label_files(tmp_path, tool):
     ]
 
 
-# Sequences in a list
+# Lists
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("# nothing\n", "expected an image, video, folder or address a line, got none"),
+        ("a.mp4\nb.mp4\n", r"list\.txt: a\.mp4: no such file or folder\. \(and 1 more such entries\)"),
+        ("\xff\xfe", r"list\.txt: expected text in UTF-8"),
+    ],
+    ids=["empty", "all-gone", "no-text"],
+)
+def test_lists_without_a_source_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "list.txt").write_bytes(text.encode("latin-1"))
+    with pytest.raises(ValueError, match=message):
+        open_sources(str(tmp_path / "list.txt"))
 
 
 def make_drives(folder: Path) -> None:

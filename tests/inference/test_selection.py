@@ -298,21 +298,6 @@ def test_list_of_sources(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     assert found[0].folder == str(tmp_path / "drives")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("# nothing\n", "expected an image, video, folder or address a line, got none"),
-        ("a.mp4\nb.mp4\n", r"list\.txt: a\.mp4: no such file or folder\. \(and 1 more such entries\)"),
-        ("\xff\xfe", r"list\.txt: expected text in UTF-8"),
-    ],
-    ids=["empty", "all-gone", "no-text"],
-)
-def test_lists_without_a_source_are_refused(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "list.txt").write_bytes(text.encode("latin-1"))
-    with pytest.raises(ValueError, match=message):
-        open_sources(str(tmp_path / "list.txt"))
-
-
 # Cameras
 
 
