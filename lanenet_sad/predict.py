@@ -16,14 +16,14 @@ import torch
 from numpy.typing import NDArray
 
 from lanenet_sad.inference.faults import is_about_one_file
-from lanenet_sad.inference.naming import planned_outputs, refuse_inputs, refuse_label_files, result_path
+from lanenet_sad.inference.naming import refuse_clashes, refuse_label_files, result_path
 from lanenet_sad.inference.network_process import NetworkProcess
 from lanenet_sad.inference.pipeline import LanePipeline
 from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.ranks import Rank
 from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle
-from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, what_is_left
+from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, note_settings, what_is_left
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
@@ -124,7 +124,7 @@ def predict(
     )
     selection = FrameSelection(every=every, start=start, duration=duration, max_height=max_height)
     sources = open_sources(source, sequence=sequence, leave_out=out, selection=selection)
-    refuse_inputs(planned_outputs(sources, out, rank.suffix), sources)
+    refuse_clashes(sources, out, rank.suffix, file_format=format)
     if (ldw or birds_eye or calibration) and not any(each.is_drive for each in sources):
         warnings.warn("--ldw, --birds-eye and --calibration have no effect on unrelated pictures.", stacklevel=2)
     style = RecordingStyle(out, (), format, predictor.network.num_lanes, rank.suffix)
@@ -192,7 +192,7 @@ class _Run:
     def do(self, part: Left) -> None:
         """What is left of one source: every frame that can be read."""
         source = part.source
-        self.num_done_before += len(part.known) if source is not None else 1
+        self.num_done_before += part.done.num_frames if source is not None else 1
         self.num_frames += part.done.num_frames
         self.num_lanes += part.done.num_lanes
         self.faults += part.done.faults
@@ -208,6 +208,7 @@ class _Run:
             process=self.process,
             row_anchors=self._row_anchors if self.style.file_format == "tusimple" else None,
         )
+        self.paths += note_settings(source, part.settings, out=self.style.out, suffix=self.style.suffix)
         style = replace(self.style, annotators=self._annotators(follower if source.is_drive else None))
         recorder = Recorder(source, style, clock=pipeline.clock, known=part.known)
         finished_all = False

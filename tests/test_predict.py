@@ -61,6 +61,7 @@ def test_a_folder_keeps_its_sub_folders(tmp_path, weights):
         "b/1.jpg",
         "b/2.jpg",
         "lanes.jsonl",
+        "lanes.settings.json",
     }
     lines = read_lines(tmp_path / "out" / "lanes.jsonl")
     assert [line["frame"] for line in lines] == [0, 0, 0]
@@ -215,9 +216,9 @@ def test_a_video_beside_another_of_its_name_is_not_overwritten(tmp_path, weights
     write_video(tmp_path / "clips" / "drive.mkv", num_frames=2)
     other = write_video(tmp_path / "clips" / "drive.mp4", num_frames=3)
     before = other.read_bytes()
-    with pytest.raises(ValueError, match=r"drive\.mp4 is an input itself"):
-        find(tmp_path / "clips", tmp_path / "clips", weights)
+    find(tmp_path / "clips", tmp_path / "clips", weights)
     assert other.read_bytes() == before
+    assert {path.name for path in (tmp_path / "clips").glob("drive_*.mp4")} == {"drive_mkv.mp4", "drive_mp4.mp4"}
 
 
 def test_results_inside_the_source_are_not_read_again(tmp_path, weights):

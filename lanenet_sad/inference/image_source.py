@@ -28,6 +28,8 @@ class ImagesSource(Source):
     Attributes:
         folder: the folder that the user named, or else the deepest one that holds all files.
         all_files: also those that the selection leaves out.
+        named: the files of this run, also those that another process does.
+        place: of one of several sequences, the folder or list that it is named after; its lanes go by its name too.
     """
 
     kind = "images"
@@ -39,15 +41,18 @@ class ImagesSource(Source):
         name: str = "images",
         sequence: bool = False,
         folder: str | None = None,
+        place: str | None = None,
         selection: FrameSelection | None = None,
     ) -> None:
         super().__init__(name)
+        self.place = place
         self.selection = selection or FrameSelection()
         self.sequence = sequence
         self.all_files = tuple(files)
         self._numbers = self._select(len(files))
         self.files = tuple(files[number] for number in self._numbers)
-        self.folder = folder or _common_folder(files)
+        self.named = self.files
+        self.folder = folder or common_folder(files)
         self.num_frames = len(self.files)
         self.fps = SEQUENCE_FPS / self.selection.every if sequence else None
 
@@ -59,7 +64,9 @@ class ImagesSource(Source):
     def restricted(self, files: Sequence[str]) -> ImagesSource:
         """A source of some of these unrelated pictures, which go by the same names below the output folder."""
         selection = FrameSelection(max_height=self.selection.max_height)
-        return ImagesSource(files, name=self.name, folder=self.folder, selection=selection)
+        source = ImagesSource(files, name=self.name, folder=self.folder, selection=selection)
+        source.named = self.named
+        return source
 
     def _select(self, num_files: int) -> list[int]:
         """The numbers of the wanted files."""
@@ -90,6 +97,7 @@ def fit_image(image: Image, selection: FrameSelection) -> Image:
     return np.asarray(cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
-def _common_folder(files: Sequence[str]) -> str:
+def common_folder(files: Sequence[str]) -> str:
+    """The deepest folder that holds all files; absolute where they lie in several, which may be named in both ways."""
     folders = {str(Path(file).parent) for file in files} or {"."}
-    return os.path.commonpath(folders) if len(folders) > 1 else folders.pop()
+    return os.path.commonpath(list(map(os.path.abspath, folders))) if len(folders) > 1 else folders.pop()

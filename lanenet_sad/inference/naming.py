@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
+from lanenet_sad.inference.source import UnreadableSource
 from lanenet_sad.inference.sources import ImagesSource, Source
+from lanenet_sad.lanes.files import lines_path
 from lanenet_sad.lanes.lane import Frame
 
 
@@ -24,21 +26,59 @@ def result_path(out: Path, source: Source, ending: str, suffix: str = "") -> Pat
 
 
 def lanes_path(out: Path, source: Source, suffix: str = "") -> Path:
-    """The lane file: one for each video, and one for all pictures."""
-    if isinstance(source, ImagesSource):
+    """The lane file: one for each video and each of several sequences, and one for all pictures."""
+    if has_common_files(source):
         return out / f"lanes{suffix}.jsonl"
     return result_path(out, source, "lanes.jsonl", suffix)
 
 
-def planned_outputs(sources: Sequence[Source], out: Path, suffix: str = "") -> list[Path]:
-    """The drawn pictures and videos that the sources will become."""
-    targets = []
-    for source in sources:
-        if isinstance(source, ImagesSource):
-            targets += [out / os.path.relpath(file, source.folder) for file in source.files]
-        else:
-            targets.append(result_path(out, source, "mp4", suffix))
-    return targets
+def settings_path(out: Path, suffix: str = "") -> Path:
+    """The settings that `lanes.jsonl` was made with."""
+    return out / f"lanes{suffix}.settings.json"
+
+
+def has_common_files(source: Source) -> bool:
+    """Whether its lanes go by the same name in every run, whatever the pictures are."""
+    return isinstance(source, ImagesSource) and source.place is None
+
+
+def drawn_paths(source: Source, out: Path, suffix: str = "") -> list[Path]:
+    """The drawn pictures or the video that a source will become."""
+    if isinstance(source, ImagesSource):
+        return [out / name for name in _names_below(source)]
+    return [] if isinstance(source, UnreadableSource) else [result_path(out, source, "mp4", suffix)]
+
+
+def planned_outputs(
+    source: Source, out: Path, suffix: str = "", *, file_format: str = "jsonl"
+) -> Iterator[tuple[Path, str]]:
+    """All files that a source may become, each with what it is about, a picture or the whole source.
+
+    The labels of single frames of a video, whose number is not known, are left out. Labels that pictures share come
+    once: who is late gets none, and that is a fault.
+    """
+    if isinstance(source, UnreadableSource):
+        return
+    if isinstance(source, ImagesSource):
+        about = f"all of {source.name}"
+        of_pictures: dict[Path, str] = {}  # a picture that is named twice is drawn twice
+        label_path = {"culane": lines_path, "labelme": labelme_path}.get(file_format)
+        for file, name in zip(source.files, _names_below(source), strict=True):
+            of_pictures.setdefault(out / name, file)
+            if label_path is not None:
+                of_pictures.setdefault(label_path(out, name), file)
+        yield from of_pictures.items()
+    else:
+        about = (source.files or (source.name,))[0]
+        yield result_path(out, source, "mp4", suffix), about
+    yield lanes_path(out, source, suffix), about
+    if has_common_files(source):
+        yield settings_path(out, suffix), about
+    if file_format == "cvat":
+        yield cvat_path(out, source), about
+    endings = ["tusimple.json"] if file_format == "tusimple" else []
+    endings += ["metrics.csv", "strip.jpg", "summary.json"] if source.is_drive else []
+    yield from ((result_path(out, source, ending, suffix), about) for ending in endings)
 
 
 def cvat_name(source: Source, frame: Frame) -> str:
@@ -50,7 +90,7 @@ def cvat_name(source: Source, frame: Frame) -> str:
 
 def cvat_path(out: Path, source: Source) -> Path:
     """The one file for all frames of a source."""
-    return out / ("annotations.xml" if isinstance(source, ImagesSource) else f"{source.name}.annotations.xml")
+    return out / ("annotations.xml" if has_common_files(source) else f"{source.name}.annotations.xml")
 
 
 def labelme_path(out: Path, name: str) -> Path:
@@ -61,10 +101,14 @@ def labelme_path(out: Path, name: str) -> Path:
 def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labelme", "cvat"]) -> None:
     """First labels are for pictures that the tool can show, and never replace labels that a person has corrected.
 
+    What cannot be read gets no labels, and is told in its turn.
+
     Raises:
         ValueError: a source is a camera or stream, or a video for labelme, or one of the files to write is there.
     """
     for source in sources:
+        if isinstance(source, UnreadableSource):
+            continue
         if source.is_live:
             raise ValueError(
                 f"{source.name}: --format {tool} needs the pictures, and those of a camera or stream are not kept; "
@@ -85,9 +129,51 @@ def refuse_label_files(sources: Sequence[Source], out: Path, tool: Literal["labe
             )
 
 
-def refuse_inputs(targets: Sequence[Path], sources: Sequence[Source]) -> None:
-    """Never write over what is read: ValueError if a target is a file of one of the sources."""
-    inputs = {Path(file).resolve() for source in sources for file in source.files}
-    for target in targets:
-        if target.resolve() in inputs:
-            raise ValueError(f"Output {target} is an input itself; choose another --out folder.")
+def refuse_clashes(sources: Sequence[Source], out: Path, suffix: str = "", *, file_format: str = "jsonl") -> None:
+    """Never write over what is read, or one result over another.
+
+    Raises:
+        ValueError: an output is a file of one of the sources, or that of another output; the message says which.
+    """
+    real_folders: dict[str, str] = {}
+    inputs = {_real(file, real_folders) for source in sources for file in source.files}
+    planned: dict[Path, str] = {}
+    for source in sources:
+        for path, about in planned_outputs(source, out, suffix, file_format=file_format):
+            if _real(str(path), real_folders) in inputs:
+                raise ValueError(f"Output {path} is an input itself; choose another --out folder.")
+            if path in planned:
+                raise _clash(path, planned[path], about)
+            planned[path] = about
+    if file_format == "culane":
+        of_frames = {out / source.name: source.files for source in sources if not isinstance(source, ImagesSource)}
+        for path, about in planned.items() if of_frames else ():
+            if path.parent in of_frames and path.name.removesuffix(".lines.txt").isdecimal():
+                raise _clash(path, about, (of_frames[path.parent] or (path.parent.name,))[0])
+
+
+def _clash(path: Path, first: str, second: str) -> ValueError:
+    return ValueError(
+        f"Output {path} would be written for {first} and again for {second}; leave one of them out, or do it by itself "
+        f"into another --out folder."
+    )
+
+
+def _names_below(source: ImagesSource) -> Iterator[str]:
+    """What `name_below_out` says of all pictures; folders, of which there are few, are worked out once."""
+    folders: dict[str, str] = {}
+    for file in source.files:
+        folder, name = os.path.split(file)
+        if folder not in folders:
+            below = os.path.relpath(folder or ".", source.folder)
+            folders[folder] = "" if below == "." else f"{below}{os.sep}"
+        yield f"{folders[folder]}{name}"
+
+
+def _real(file: str, real_folders: dict[str, str]) -> str:
+    """The path without symbolic links; folders, of which there are few, are looked up once."""
+    folder, name = os.path.split(file)
+    if folder not in real_folders:
+        real_folders[folder] = os.path.realpath(folder)
+    path = f"{real_folders[folder]}{os.sep}{name}"
+    return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114

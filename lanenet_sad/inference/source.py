@@ -39,7 +39,7 @@ class FrameSelection:
             raise ValueError(f"every: expected at least 1, got {self.every}.")
         if not (math.isfinite(self.start) and self.start >= 0):
             raise ValueError(f"start: expected seconds from the beginning, 0 or more, got {self.start:g}.")
-        if self.duration is not None and not self.duration > 0:
+        if self.duration is not None and not (math.isfinite(self.duration) and self.duration > 0):
             raise ValueError(f"duration: expected more than 0 seconds, got {self.duration:g}.")
         if self.max_height is not None and self.max_height < 2:
             raise ValueError(f"max_height: expected at least 2 pixels, got {self.max_height}.")
@@ -69,9 +69,10 @@ class FrameSelection:
         """About how many of `num_frames` frames are wanted; exact where the frame rate does not vary."""
         first, last = 0, num_frames
         if fps:
-            first = min(num_frames, math.ceil((self.start - _TIME_TOLERANCE) * fps))
+            # the smaller one first: a product beyond all numbers has no next whole one
+            first = math.ceil(min(num_frames, (self.start - _TIME_TOLERANCE) * fps))
             if self.duration is not None:
-                last = min(num_frames, math.ceil((self.start + self.duration - _TIME_TOLERANCE) * fps))
+                last = math.ceil(min(num_frames, (self.start + self.duration - _TIME_TOLERANCE) * fps))
         return -(-max(0, last - first) // self.every)
 
 
@@ -132,12 +133,17 @@ class Source(ABC):
 
 @final
 class UnreadableSource(Source):
-    """Stands for an entry of a list that cannot be read, so that the others still are. It yields nothing."""
+    """Stands for an entry of a list that cannot be read, so that the others still are. It yields nothing.
+
+    Attributes:
+        place: the path that could not be read; None if it is none.
+    """
 
     kind = "video"
 
-    def __init__(self, fault: str, *, name: str) -> None:
+    def __init__(self, fault: str, *, name: str, place: str | None = None) -> None:
         super().__init__(name)
+        self.place = place
         self.num_frames = 0
         self.faults.append(fault)
 

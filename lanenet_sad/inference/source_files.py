@@ -38,6 +38,13 @@ def list_pattern(pattern: str) -> list[Path]:
     return sorted(files, key=natural_key)
 
 
+def fixed_part(pattern: str) -> str:
+    """The folder below which all lies that a pattern may match: that in front of its first wildcard."""
+    parts = Path(pattern).parts
+    num_fixed = next((number for number, part in enumerate(parts) if glob.has_magic(part)), len(parts) - 1)
+    return str(Path(*parts[:num_fixed]))
+
+
 def read_source_list(path: Path) -> list[str]:
     """The entries of a list file: one source a line; blank lines and what follows a # at a line's start are left out.
 

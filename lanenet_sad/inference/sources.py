@@ -14,16 +14,18 @@ from pathlib import Path
 
 from lanenet_sad.inference.camera_source import CameraSource
 from lanenet_sad.inference.image_files import IMAGE_SUFFIXES
-from lanenet_sad.inference.image_source import SEQUENCE_FPS, ImagesSource
+from lanenet_sad.inference.image_source import SEQUENCE_FPS, ImagesSource, common_folder
 from lanenet_sad.inference.source import FrameSelection, Source, UnreadableSource
 from lanenet_sad.inference.source_files import (
     LIST_SUFFIXES,
+    fixed_part,
     known_suffixes,
     list_folder,
     list_pattern,
     read_source_list,
     without,
 )
+from lanenet_sad.inference.source_names import give_unique_names
 from lanenet_sad.inference.stream_address import is_address, show_address
 from lanenet_sad.inference.stream_source import StreamSettings, StreamSource
 from lanenet_sad.inference.video_files import VIDEO_SUFFIXES
@@ -73,8 +75,9 @@ def open_sources(
             (http, https, rtsp, rtmp, udp); or the index of a camera such as "0", if no file has that name.
             A folder, pattern or list gives one source for all its images and one for each of its videos and streams;
             folders and patterns in natural order. These are looked at when their turn comes: one that cannot be read
-            yields nothing and has its reason in `faults`.
-        sequence: take the images as consecutive frames (`SEQUENCE_FPS` a second) instead of unrelated pictures.
+            yields nothing and has its reason in `faults`. Names are unique (see `give_unique_names`).
+        sequence: take the images as consecutive frames (`SEQUENCE_FPS` a second) instead of unrelated pictures. Each
+            folder and pattern of a list is a sequence of its own; image files that it names are one together.
         leave_out: a folder below the source whose files are not read, such as that of the results.
         selection: which frames are wanted, and how large; default: all as they are.
         stream: how long to wait for streams.
@@ -110,8 +113,11 @@ class _Opener:
             )
         path = Path(source)
         if path.is_file() and path.suffix.lower() in LIST_SUFFIXES:
-            return self._open_list(path)
-        return self._open_entry(source, is_alone=True)
+            found, folder = self._open_list(path), str(path.parent)
+        else:
+            found, folder = self._open_entry(source, is_alone=True), source if path.is_dir() else fixed_part(source)
+        give_unique_names(found, folder)
+        return found
 
     def _open_entry(self, source: str, *, is_alone: bool) -> list[Source]:
         """One source named by the user, `is_alone`, or by a line of a list."""
@@ -151,11 +157,12 @@ class _Opener:
         if not images and not videos:
             raise ValueError(f"{source}: holds no image and no video, none of {known_suffixes()}.")
         sources = [self._images(images, name, folder)] if images else []
-        return _with_unique_names([*sources, *(VideoSource(v, selection=self.selection, lazy=True) for v in videos)])
+        return [*sources, *(VideoSource(video, selection=self.selection, lazy=True) for video in videos)]
 
     def _open_list(self, path: Path) -> list[Source]:
         """Everything that a list names; entries that cannot be opened stand there with their fault."""
-        images: list[str] = []
+        loose: list[str] = []
+        series: list[tuple[str, Sequence[str]]] = []
         others: list[Source] = []
         faults: list[str] = []
         for entry in read_source_list(path):
@@ -163,30 +170,38 @@ class _Opener:
                 found = self._open_entry(entry, is_alone=False)
             except (ValueError, OSError) as error:
                 faults.append(f"{path}: {error}")
-                others.append(UnreadableSource(faults[-1], name=Path(_shown(entry)).stem or "source"))
+                place = None if is_address(entry) else entry
+                others.append(UnreadableSource(faults[-1], name=Path(_shown(entry)).stem or "source", place=place))
                 continue
-            images += [file for each in found if isinstance(each, ImagesSource) for file in each.all_files]
-            others += [each for each in found if not isinstance(each, ImagesSource)]
-        if not images and len(faults) == len(others):
+            for each in found:
+                if not isinstance(each, ImagesSource):
+                    others.append(each)
+                elif self.sequence and not Path(entry).is_file():
+                    series.append((entry if Path(entry).is_dir() else common_folder(each.all_files), each.all_files))
+                else:
+                    loose += each.all_files
+        if not loose and not series and len(faults) == len(others):
             more = f" (and {len(faults) - 1} more such entries)" if len(faults) > 1 else ""
             raise ValueError(f"{faults[0]}{more}")
-        sources: list[Source] = [self._images(images, path.stem, None)] if images else []
-        return _with_unique_names(sources + others)
+        return [*self._images_of_list(path, [(str(path), loose)] * bool(loose) + series), *others]
 
-    def _images(self, files: Sequence[str], name: str, folder: str | None) -> Source:
-        return ImagesSource(files, name=name, sequence=self.sequence, folder=folder, selection=self.selection)
+    def _images_of_list(self, path: Path, series: Sequence[tuple[str, Sequence[str]]]) -> list[Source]:
+        """All images together, or several sequences: the place and the files of each."""
+        if len(series) < 2:
+            return [self._images(files, path.stem, None) for _, files in series]
+        # As for one source, drawn copies go by their place below the folder of all; so no two are one file.
+        folder = common_folder([file for _, files in series for file in files])
+        sources: list[Source] = []
+        for place, files in series:
+            name = path.stem if place == str(path) else Path(place).resolve().name or "images"
+            sources.append(self._images(files, name, folder, place))
+        return sources
+
+    def _images(self, files: Sequence[str], name: str, folder: str | None, place: str | None = None) -> Source:
+        return ImagesSource(
+            files, name=name, sequence=self.sequence, folder=folder, place=place, selection=self.selection
+        )
 
 
 def _shown(source: str) -> str:
     return show_address(source) if is_address(source) else source
-
-
-def _with_unique_names(sources: list[Source]) -> list[Source]:
-    """The sources, with a number added to a name that one before has; case does not tell files apart everywhere."""
-    taken: set[str] = set()
-    for source in sources:
-        stem, number = source.name, 2
-        while source.name.lower() in taken:
-            source.name, number = f"{stem}-{number}", number + 1
-        taken.add(source.name.lower())
-    return sources

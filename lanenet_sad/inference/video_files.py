@@ -118,7 +118,8 @@ def decode(
     packets: Iterable[av.Packet[av.VideoStream]] = container.demux(stream)
     if start > 0 and stream.time_base is not None:
         tally.is_looking = True
-        packets = _from_key_frame(packets, round(start / stream.time_base), tally)
+        # time stamps have 64 bits
+        packets = _from_key_frame(packets, round(min(start / float(stream.time_base), 2.0**63)), tally)
     for packet in packets:
         tally.note(packet)
         try:

@@ -239,6 +239,10 @@ def test_ranks_write_files_of_their_own(tmp_path, video):
 
 def test_planned_outputs_are_what_the_sources_become(tmp_path, video):
     pictures = ImagesSource(["in/a/1.jpg", "in/b/2.png"], folder="in")
-    planned = planned_outputs([pictures, video, UnreadableSource("gone", name="gone")], tmp_path)
-    assert planned[:3] == [tmp_path / "a/1.jpg", tmp_path / "b/2.png", tmp_path / "drive.mp4"]
-    assert planned_outputs([video], tmp_path, ".rank1") == [tmp_path / "drive.rank1.mp4"]
+    planned = [path for path, _ in planned_outputs(pictures, tmp_path)]
+    assert planned == [tmp_path / name for name in ("a/1.jpg", "b/2.png", "lanes.jsonl", "lanes.settings.json")]
+    recorder = make_recorder(video, tmp_path / "out", suffix=".rank1")
+    record(recorder, 2)
+    planned = [path for path, _ in planned_outputs(video, tmp_path / "out", ".rank1")]
+    assert set(planned) == {*(tmp_path / "out").iterdir(), tmp_path / "out/drive.rank1.summary.json"}
+    assert not list(planned_outputs(UnreadableSource("gone", name="gone"), tmp_path))

@@ -13,6 +13,7 @@ from lanenet_sad.inference.resume import (
     finished_source,
     identity_of,
     identity_of_file,
+    note_settings,
     what_is_left,
 )
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
@@ -36,6 +37,7 @@ def write_results(source: ImagesSource, out: Path, *, name: str = "lanes.jsonl")
     lines = [json.dumps({"source": file, "lanes": [{"slot": 2}]}) for file in source.files]
     for file in source.files:
         write_picture(out / Path(file).name, make_picture((8, 12)))
+    note_settings(source, SETTINGS, out=out, suffix=name.removeprefix("lanes").removesuffix(".jsonl"))
     (out / name).write_text("".join(f"{line}\n" for line in lines))
     return lines
 
@@ -180,6 +182,7 @@ def test_what_is_left_of_a_drive(tmp_path, suffix):
         return what_is_left(source, SETTINGS, out=out, in_one_file=True, suffix=suffix)
 
     results = [*write_pictures_again(source, out), out / f"lanes{suffix}.jsonl"]
+    note_settings(source, SETTINGS, out=out, suffix=suffix)
     results[-1].write_text("")
     assert left().source is source
     write_summary(out / f"{source.name}{suffix}.summary.json")
@@ -200,3 +203,95 @@ def write_pictures_again(source: ImagesSource, out: Path) -> list[Path]:
     for path, file in zip(paths, source.files, strict=True):
         path.write_bytes(Path(file).read_bytes())
     return paths
+
+
+PICTURES = {"weights": "shipped", "threshold": 0.3, "sequence": False, "format": "jsonl", "every": 1}
+
+
+def do_pictures(source: ImagesSource, settings, out: Path) -> None:
+    """What a run leaves behind."""
+    for file in source.files:
+        write_picture(out / Path(file).name, make_picture((8, 12)))
+    note_settings(source, settings, out=out)
+    (out / "lanes.jsonl").write_text(
+        "".join(f"{json.dumps({'source': file, 'lanes': [], 'of': str(settings)})}\n" for file in source.files)
+    )
+
+
+def files_left(source: ImagesSource, settings, out: Path) -> tuple[str, ...]:
+    left = what_is_left(source, settings, out=out, in_one_file=False)
+    return left.source.files if left.source is not None else ()
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"threshold": 0.5}, r"other settings: threshold \(0\.3, now 0\.5\)\."),
+        ({"format": "culane", "threshold": None}, r"threshold \(0\.3, now default\), format \(jsonl, now culane\)\."),
+        ({"weights": {"file": "other.safetensors"}}, r"other settings: weights\."),
+        ({"new": True}, r"other settings: new \(default, now on\)\."),
+    ],
+    ids=["one", "two", "weights", "version"],
+)
+def test_pictures_that_were_done_otherwise_are_done_again(tmp_path, recwarn, change, told):
+    source = make_pictures(tmp_path / "in")
+    do_pictures(source, PICTURES, tmp_path / "out")
+    other = {**PICTURES, "every": 2, "input": {"files": 7}}  # says which pictures, not how
+    assert files_left(source, other, tmp_path / "out") == ()
+    assert not recwarn
+    with pytest.warns(UserWarning, match=told) as warned:
+        assert files_left(source, {**PICTURES, **change}, tmp_path / "out") == source.files
+    assert len(warned) == 1
+
+
+def test_pictures_that_an_earlier_run_has_not_seen_are_no_reason_to_warn(tmp_path, recwarn):
+    do_pictures(make_pictures(tmp_path / "others"), PICTURES, tmp_path / "out")
+    source = make_pictures(tmp_path / "in")
+    assert files_left(source, {**PICTURES, "threshold": 0.5}, tmp_path / "out") == source.files
+    assert not recwarn
+
+
+def test_lines_of_a_run_before_one_that_was_killed_do_not_count(tmp_path):
+    source, out = make_pictures(tmp_path / "in"), tmp_path / "out"
+    do_pictures(source, PICTURES, out)
+    note_settings(source, {**PICTURES, "threshold": 0.5}, out=out)  # and then it was killed
+    for threshold in (0.3, 0.5):
+        with pytest.warns(UserWarning, match="had settings that are not known"):
+            assert files_left(source, {**PICTURES, "threshold": threshold}, out) == source.files
+    do_pictures(source, {**PICTURES, "threshold": 0.5}, out)
+    assert files_left(source, {**PICTURES, "threshold": 0.5}, out) == ()
+
+
+@pytest.mark.parametrize("label", ["culane", "labelme"])
+def test_a_picture_without_its_label_file_is_done_again(tmp_path, label):
+    source, settings = make_pictures(tmp_path / "in"), {**PICTURES, "format": label}
+    do_pictures(source, settings, tmp_path / "out")
+    for number in (0, 2):
+        (tmp_path / f"out/{number}.{'lines.txt' if label == 'culane' else 'json'}").write_text("")
+    assert files_left(source, settings, tmp_path / "out") == source.files[1:2]
+
+
+def test_lines_about_other_pictures_are_kept(tmp_path):
+    others, out = make_pictures(tmp_path / "others", 2), tmp_path / "out"
+    do_pictures(others, PICTURES, out)
+    source = make_pictures(tmp_path / "in")
+    left = what_is_left(source, PICTURES, out=out, in_one_file=False)
+    assert [json.loads(line)["source"] for line in left.known] == list(others.files)
+    assert left.done == Done(0, 0, ())
+    assert what_is_left(source.restricted(source.files[:1]), PICTURES, out=out, in_one_file=False).known == left.known
+    do_pictures(source, PICTURES, out)  # those of another rank are its own
+    assert len(what_is_left(source.restricted(source.files[:1]), PICTURES, out=out, in_one_file=False).known) == 1
+
+
+def test_lanes_of_another_sequence_do_not_count(tmp_path):
+    settings = {**PICTURES, "sequence": True}
+    drives = [make_pictures(tmp_path / name, sequence=True) for name in ("one", "two")]
+    for name, drive in zip(("one", "two"), drives, strict=True):
+        drive.name = name
+        do_pictures(drive, {**settings, "input": identity_of(drive)}, tmp_path / "out")
+        write_summary(tmp_path / f"out/{name}.summary.json", settings={**settings, "input": identity_of(drive)})
+    left = [
+        what_is_left(drive, {**settings, "input": identity_of(drive)}, out=tmp_path / "out", in_one_file=False)
+        for drive in drives
+    ]
+    assert [part.source for part in left] == [drives[0], None]

@@ -111,15 +111,15 @@ def test_folder_with_videos_gives_a_source_for_each(tmp_path: Path) -> None:
     (tmp_path / "y.mp4").write_bytes(b"")
     found = open_sources(str(tmp_path))
     assert [(source.kind, source.name) for source in found[1:]] == [
-        ("video", "clip"),
-        ("video", "clip-2"),
+        ("video", "one_clip"),
+        ("video", "two_clip"),
         ("video", "y"),
         ("video", "z"),
     ]
     assert [len(list(source)) for source in found] == [1, 2, 2, 0, 2]
     assert found[3].faults == [f"{tmp_path / 'y.mp4'}: not a readable video: the file is empty."]
     with pytest.raises(
-        ValueError, match=r"expected images or one video, found several sources \(.*clip, clip-2, y, z\)"
+        ValueError, match=r"expected images or one video, found several sources \(.*one_clip, two_clip, y, z\)"
     ):
         open_source(str(tmp_path))
 
