@@ -32,13 +32,13 @@ def with_index_in_front(unfinished: Path, finished: Path) -> None:
                 packet.stream = stream
                 new.mux(packet)
                 count += 1
-    # FFmpeg does not tell when the last bytes cannot be written, as the file is closed.
-    if not _is_there_whole(finished, count):
+    # The fragments go after this, and an error while a file is closed is not always told.
+    if not is_there_whole(finished, count):
         raise OSError("the disk did not take all of it")
 
 
-def _is_there_whole(path: Path, count: int) -> bool:
-    """Whether a .mp4 or .mov with an index of `count` pictures is as long as it says."""
+def is_there_whole(path: Path, count: int) -> bool:
+    """Whether a .mp4 or .mov has an index of `count` pictures and is as long as it says."""
     size = path.stat().st_size
     with path.open("rb") as file:
         ends = dict(_boxes(file, size))

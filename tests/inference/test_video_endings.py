@@ -2,7 +2,6 @@
 
 import errno
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,8 +14,8 @@ import av
 import numpy as np
 import pytest
 
-from lanenet_sad.inference import video_sink
-from lanenet_sad.inference.finished_video import count_pictures, cut_to_whole_fragments
+from lanenet_sad.inference import finished_video, video_sink
+from lanenet_sad.inference.finished_video import count_pictures, cut_to_whole_fragments, is_there_whole
 from lanenet_sad.inference.sinks import VideoSink
 from lanenet_sad.lanes.lane import Image
 
@@ -162,23 +161,22 @@ def test_how_much_is_kept_is_told_after_another_error_too(tmp_path: Path) -> Non
     assert len(sink.faults) == 1
 
 
-def test_an_index_that_is_not_there_whole_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path, bad = tmp_path / "drive.mp4", tmp_path / "bad.mp4"
-    move = video_sink.with_index_in_front
-    sizes = []
-
-    def move_and_measure(unfinished: Path, finished: Path) -> None:
-        sizes.extend([unfinished.stat().st_size])
-        shutil.copy(unfinished, bad)
-        move(unfinished, finished)
-        sizes.append(finished.stat().st_size)
-
-    monkeypatch.setattr(video_sink, "with_index_in_front", move_and_measure)
-    write_noise(VideoSink(path, fps=25, size=SIZE), 30)
-    assert path.read_bytes().find(b"moof") < 0
-    for limit in (sizes[1] - 10, sizes[1] // 2, 2000):
-        with files_of_at_most(limit), pytest.raises((OSError, av.FFmpegError)):
-            move(bad, tmp_path / "moved.mp4")
+def test_a_copy_that_is_not_there_whole_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, cut = tmp_path / "whole.mp4", tmp_path / "cut.mp4"
+    write_noise(VideoSink(whole, fps=25, size=SIZE), 30)
+    content = whole.read_bytes()
+    assert is_there_whole(whole, 30)
+    assert not is_there_whole(whole, 31)
+    for length in (0, 20, 500, len(content) // 2, len(content) - 1):
+        cut.write_bytes(content[:length])
+        assert not is_there_whole(cut, 30)
+    cut.unlink()
+    monkeypatch.setattr(finished_video, "is_there_whole", lambda path, count: False)
+    sink = VideoSink(tmp_path / "drive.mp4", fps=25, size=SIZE)
+    write_noise(sink, 30)
+    assert len(play(sink.path)) == sink.num_kept == 30
+    assert sink.faults[0].endswith("cannot be moved to the front: the disk did not take all of it.")
+    assert set(tmp_path.iterdir()) == {whole, sink.path}
 
 
 def test_index_that_cannot_be_moved_leaves_fragments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
