@@ -49,7 +49,7 @@ def frames_of(path: Path) -> int:
         return count
 
 
-SHARED = "/lanenet-sad-"  # in the name of the memory that the network's process has too
+SHARED = "lanenet-sad"  # in the name of the memory that the network's process has too
 ENDINGS = ("mp4", "lanes.jsonl", "metrics.csv", "strip.jpg", "summary.json")
 
 
@@ -251,7 +251,7 @@ def test_a_full_disk_leaves_a_video_that_plays(tmp_path, weights):
     [pytest.param(signal.SIGINT, id="ctrl-c"), pytest.param(signal.SIGTERM, id="sigterm", marks=pytest.mark.slow)],
 )
 def test_a_signal_in_a_long_video_leaves_nothing_behind(tmp_path, weights, number):
-    video = write_video(tmp_path / "drive.mp4", num_frames=1500)
+    video, before = write_video(tmp_path / "drive.mp4", num_frames=1500), set(Path("/dev/shm").glob(f"{SHARED}*"))
     command = [sys.executable, "-m", "lanenet_sad", *words(video, tmp_path / "out", weights)]
     process = subprocess.Popen(
         command,
@@ -264,15 +264,15 @@ def test_a_signal_in_a_long_video_leaves_nothing_behind(tmp_path, weights, numbe
         time.sleep(0.02)
     children = children_of(process.pid)
     assert children
-    shared = [line.split()[5] for line in Path(f"/proc/{process.pid}/maps").read_text().splitlines() if SHARED in line]
-    assert shared
+    mapped = Path(f"/proc/{process.pid}/maps").read_text().splitlines()
+    assert any(line.split(maxsplit=5)[-1].startswith(f"/memfd:{SHARED}") for line in mapped)
     while not list((tmp_path / "out").glob("*unfinished*")) and time.monotonic() < deadline:
         time.sleep(0.02)
     process.send_signal(number)
     error = process.communicate(timeout=60)[1]
     assert process.returncode == 130, error
     assert not any(Path(f"/proc/{child}/cmdline").exists() for child in children)
-    assert not any(Path(name).exists() for name in shared)
+    assert set(Path("/dev/shm").glob(f"{SHARED}*")) <= before
     assert names(tmp_path / "out") <= {f"drive.{ending}" for ending in ENDINGS}
     (told,) = json.loads((tmp_path / "out/drive.summary.json").read_text())["sources"]
     assert told["finished"] is False

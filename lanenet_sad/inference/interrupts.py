@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM that wait until what is being written about a frame is whole."""
+"""Ctrl-C and SIGTERM that wait until what is being written is whole."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+_MOST_HELD = 2  # Ctrl-C pressed twice in a hurry, or SIGTERM after it, must not cost what is finished
+
 
 @contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Holds Ctrl-C and SIGTERM back to the end of the block; a second one gets through at once.
+    """Holds Ctrl-C and SIGTERM back to the end of the block; only a third one gets through at once.
 
     In other threads than the main one, which signals never reach, and for signals that are ignored or end the process
     outright, it changes nothing.
@@ -20,19 +22,24 @@ def uninterrupted() -> Iterator[None]:
         yield
         return
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    callables = {number: handler for number, handler in handlers.items() if callable(handler)}
+    callables = {int(number): handler for number, handler in handlers.items() if callable(handler)}
     held: list[int] = []
+    is_over = False
 
-    def hold(number: int, _: FrameType | None) -> None:
-        if held:
-            raise KeyboardInterrupt
+    def hold(number: int, frame: FrameType | None) -> None:
+        if is_over:  # one that came before all handlers were back
+            callables[number](number, frame)
+            return
         held.append(number)
+        if len(held) > _MOST_HELD:
+            raise KeyboardInterrupt
 
     try:
         for number in callables:
             signal.signal(number, hold)
         yield
     finally:
+        is_over = True
         for number, handler in callables.items():
             signal.signal(number, handler)
         if held:

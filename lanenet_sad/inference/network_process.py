@@ -33,7 +33,7 @@ from lanenet_sad.models.interface import LaneNetOutput
 from lanenet_sad.postprocess.decode import LaneDecoder
 
 _NUM_PLACES = 3  # in shared memory: one with the network, one on its way to it, one on its way back
-_SHARED_FOLDER = Path("/dev/shm")  # memory by the name of a file, where there is such a thing
+_SHARED_FOLDER = Path("/dev/shm")  # files in memory, where there is such a thing
 # GNU's malloc gives back what each layer leaves, for the next one to fetch anew, page by page.
 _KEEPING_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(32 << 20), "MALLOC_TRIM_THRESHOLD_": str(256 << 20)}
 _NUMBER = struct.Struct("<i")
@@ -64,7 +64,7 @@ class NetworkProcess:
         self._ready = threading.Event()
         self._given: deque[tuple[int, int]] = deque()  # place, how many views
         self._next = 0
-        self._file = Path()
+        self._file: Path | None = None
         self._starter: threading.Thread | None = None
 
     @property
@@ -86,9 +86,9 @@ class NetworkProcess:
         if self._process is not None:
             return
         layout = _Layout(self._batch_size, self._predictor.view.input_size, self._predictor.network.num_lanes)
-        self._file, memory = _shared_memory(layout.num_bytes)
+        handle, self._file = _shared_memory(layout.num_bytes)
         try:
-            self._views, self._segmentation, self._existence = layout.arrays(memory)
+            self._views, self._segmentation, self._existence = layout.arrays(mmap.mmap(handle, layout.num_bytes))
             # What can be imported here can be imported there; threads that wait sleep.
             folders = os.pathsep.join(filter(None, sys.path))
             self._process = subprocess.Popen(
@@ -97,11 +97,15 @@ class NetworkProcess:
                 stdout=subprocess.PIPE,
                 env={**_KEEPING_MEMORY, **os.environ, "PYTHONPATH": folders, "OMP_WAIT_POLICY": "PASSIVE"},
                 start_new_session=True,  # Ctrl-C in a terminal is for its owner alone
+                pass_fds=() if self._file else (handle,),
             )
         except OSError:
-            self._file.unlink(missing_ok=True)
+            self._remove_file()
             raise
-        work = _Work(str(self._file), layout, torch.get_num_threads(), replace(self._predictor, decoder=LaneDecoder()))
+        finally:
+            os.close(handle)
+        shared = str(self._file) if self._file else handle
+        work = _Work(shared, layout, torch.get_num_threads(), replace(self._predictor, decoder=LaneDecoder()))
         self._starter = threading.Thread(
             target=self._get_ready, args=(self._process, work), name="network-start", daemon=True
         )
@@ -117,7 +121,7 @@ class NetworkProcess:
             is_ready = _read_number(process.stdout) == _READY
         except (OSError, ValueError, pickle.PicklingError, AttributeError, TypeError):
             is_ready = False  # it ended, was closed meanwhile, or the network is of a class that cannot be sent
-        self._file.unlink(missing_ok=True)  # both have the memory now
+        self._remove_file()  # both have the memory now
         if is_ready and self._process is process:
             self._ready.set()
 
@@ -177,7 +181,11 @@ class NetworkProcess:
         for pipe in (process.stdin, process.stdout):
             with suppress(OSError, ValueError):
                 pipe.close()
-        self._file.unlink(missing_ok=True)
+        self._remove_file()
+
+    def _remove_file(self) -> None:
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -213,27 +221,32 @@ class _Layout:
 class _Work:
     """What the process is told at its start."""
 
-    file: str
+    file: int | str  # an open one, or a name
     layout: _Layout
     num_threads: int
     predictor: Predictor
 
 
-def _shared_memory(num_bytes: int) -> tuple[Path, mmap.mmap]:
-    """Memory that another process can have too, by the name of a file that soon goes."""
-    handle, name = tempfile.mkstemp(prefix="lanenet-sad-", dir=_SHARED_FOLDER if _SHARED_FOLDER.is_dir() else None)
+def _shared_memory(num_bytes: int) -> tuple[int, Path | None]:
+    """Memory that another process can have too: an open file, and its name where it must have one."""
+    name = None
+    try:
+        handle = os.memfd_create("lanenet-sad")  # goes with the last process that has it, whatever ends that
+    except (AttributeError, OSError):  # not on this system, not in this container
+        handle, path = tempfile.mkstemp(prefix="lanenet-sad-", dir=_SHARED_FOLDER if _SHARED_FOLDER.is_dir() else None)
+        name = Path(path)
     try:
         # Room that is not there has to be missed here: later that would end the process.
         if hasattr(os, "posix_fallocate"):
             os.posix_fallocate(handle, 0, num_bytes)
         else:
             os.truncate(handle, num_bytes)
-        return Path(name), mmap.mmap(handle, num_bytes)
     except OSError:
-        Path(name).unlink(missing_ok=True)
-        raise
-    finally:
         os.close(handle)
+        if name is not None:
+            name.unlink(missing_ok=True)
+        raise
+    return handle, name
 
 
 def _read_number(pipe: IO[bytes]) -> int | None:
@@ -249,9 +262,12 @@ def _serve() -> None:
     """What the process does."""
     requests, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # whatever prints must not answer
-    work: _Work = pickle.load(requests)
+    try:
+        work: _Work = pickle.load(requests)
+    except (EOFError, pickle.UnpicklingError):  # who it would work for was killed
+        return
     torch.set_num_threads(work.num_threads)
-    with Path(work.file).open("r+b") as file:
+    with open(work.file, "r+b") as file:  # noqa: PTH123 (a number has no path)
         views, segmentation, existence = work.layout.arrays(mmap.mmap(file.fileno(), work.layout.num_bytes))
     work.predictor.infer(views[0])  # the first time is slow
     place: int | None = _READY

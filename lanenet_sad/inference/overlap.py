@@ -96,7 +96,8 @@ class Behind(Generic[Item]):
     """Hands items to a function that works on them in a thread of its own, in order, at most `depth` behind.
 
     A context manager. The end of the block waits until everything handed over is done, also after an error or Ctrl-C,
-    because finished work must not be lost. An error in the thread is raised at the next call, or at the end.
+    because finished work must not be lost. An error in the thread is raised at the next call, or at the end. Ctrl-C
+    while it waits leaves out what has not begun; the item at hand is waited for, as nobody may close its file before.
     """
 
     def __init__(
@@ -106,6 +107,9 @@ class Behind(Generic[Item]):
         self._work, self._niceness = work, niceness
         self._waiting: queue.Queue[_Parcel[Item]] = queue.Queue(depth)
         self._error: BaseException | None = None
+        self._unwanted = threading.Event()
+        # Not `Thread.join`: once Ctrl-C has come through that, Python 3.11 takes a busy thread for an ended one.
+        self._over = threading.Event()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def __enter__(self) -> Self:
@@ -129,20 +133,33 @@ class Behind(Generic[Item]):
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._error is None:
-            self._put(_Parcel(is_last=True))
-        self._thread.join()
+        interruption: BaseException | None = None
+        while not self._over.is_set():
+            try:
+                self._wait_for_the_end()
+            except BaseException as signal:
+                self._unwanted.set()
+                interruption = signal
+        if interruption is not None:
+            raise interruption
         if self._error is not None and error is not self._error:
             raise self._error
 
+    def _wait_for_the_end(self) -> None:
+        while not self._over.is_set():
+            with suppress(queue.Full):
+                self._waiting.put(_Parcel(is_last=True), timeout=_PATIENCE)
+                self._over.wait()
+
     def _run(self) -> None:
         _give_way(self._niceness)
-        while not (parcel := self._waiting.get()).is_last:
-            try:
+        try:
+            while not (parcel := self._waiting.get()).is_last and not self._unwanted.is_set():
                 self._work(parcel.items[0])
-            except BaseException as error:  # raised in the caller's thread
-                self._error = error
-                return
+        except BaseException as error:  # raised in the caller's thread
+            self._error = error
+        finally:
+            self._over.set()
 
 
 class _Parcel(Generic[Item]):

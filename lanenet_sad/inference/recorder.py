@@ -89,6 +89,7 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._started = time.perf_counter()
+        self.is_whole = False  # whether the files have all that was found, to ask for after the end of the block
         with ExitStack() as stack:
             stack.callback(self._write_kept)
             self._lines = stack.enter_context(LanesJsonl(lanes_path(self.style.out, self.source, self.style.suffix)))
@@ -151,16 +152,21 @@ class Recorder:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        try:
-            self._clean_up.__exit__(error_type, error, traceback)
-        finally:
-            self.faults += self._video.faults if self._video is not None else ()
-        written = [self._lines.path] if self._lines.num_lines else []
-        if self._table is not None and self._table.num_rows:
-            written.append(self._table.path)
-        if self._rows is not None and self._rows.num_lines:
-            written.append(self._rows.path)
-        self.paths[:0] = written
+        with uninterrupted():  # what is finished gets its name, even if someone asks twice for an early end
+            try:
+                self._clean_up.__exit__(error_type, error, traceback)
+                self.is_whole = error is None
+            finally:
+                if self._video is not None:
+                    self.faults += self._video.faults
+                    if not self._video.num_kept:
+                        self.paths.remove(self._video.path)
+                written = [self._lines.path] if self._lines.num_lines else []
+                if self._table is not None and self._table.num_rows:
+                    written.append(self._table.path)
+                if self._rows is not None and self._rows.num_lines:
+                    written.append(self._rows.path)
+                self.paths[:0] = written
 
     def _beside(self, ending: str) -> Path:
         return result_path(self.style.out, self.source, ending, self.style.suffix)

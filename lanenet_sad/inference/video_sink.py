@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import time
 import uuid
+from contextlib import ExitStack, suppress
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -14,7 +17,7 @@ import numpy as np
 from av.codec.codec import UnknownCodecError
 from av.video.reformatter import ColorRange, Colorspace, VideoReformatter
 
-from lanenet_sad.inference.finished_video import CONTAINERS, cut_to_whole_fragments, holds_pictures, with_index_in_front
+from lanenet_sad.inference.finished_video import CONTAINERS, count_pictures, cut_to_whole_fragments, with_index_in_front
 from lanenet_sad.lanes.files import make_folder_of
 from lanenet_sad.lanes.lane import Image
 
@@ -29,6 +32,7 @@ _FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov+default_base_moof", "frag_d
 _TICKS_PER_SECOND = 60_000
 _BT709 = 1  # ITU-T H.273 code point of the colour matrix, primaries and transfer curve
 _LIMITED_RANGE = 1
+_LEFT_BEHIND = 60.0  # seconds without a change before this run, after which nobody writes a file any more
 
 
 class VideoSink:
@@ -37,10 +41,15 @@ class VideoSink:
     A context manager. While it is written, the video is called `<name>.unfinished-<number>.mp4`, and plays as far as it
     is on disk, also after a power cut. It gets its name when the block ends, whatever ends it: after an error, Ctrl-C
     or on a full disk it holds the frames written so far and plays, because finished work must not be lost. Without
-    a single frame nothing is written, and a file already there stays.
+    a single frame nothing is written, and a file already there stays. The end of the block raises an OSError if not all
+    frames reached the disk, or the name cannot be given. Left-overs of killed runs are removed when a video is whole.
 
     H.264 wants even sides; a picture with an odd side gets its last row or column once more. A picture of another size
     than the first is fitted in, with black borders.
+
+    Attributes:
+        num_frames: written so far.
+        num_kept: that the finished video has; known after the `with` block.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class VideoSink:
         self.size = size
         self.pixel_aspect = Fraction(pixel_aspect).limit_denominator(1000)
         self.num_frames = 0
+        self.num_kept = 0
         # Cameras say 29.97 and mean 30000/1001.
         self._rate = Fraction(fps).limit_denominator(1001)
         self._step = max(1, round(_TICKS_PER_SECOND / fps))
@@ -97,6 +107,7 @@ class VideoSink:
         return self
 
     def _open(self) -> None:
+        encoder = _find_encoder()
         container_format = CONTAINERS[self.path.suffix.lower()]
         # An absolute name keeps FFmpeg from reading "drive:clip.mp4" as a network address.
         self._container = av.open(
@@ -105,7 +116,7 @@ class VideoSink:
             format=container_format,
             options={"flush_packets": "1", **({} if container_format == "matroska" else _FRAGMENTS)},
         )
-        encoder = _find_encoder()
+        self._opened = time.time()
         height, width = (n + n % 2 for n in self.size)
         self._stream = cast(av.VideoStream, self._container.add_stream(encoder, rate=self._rate))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
@@ -174,59 +185,109 @@ class VideoSink:
         except av.FFmpegError as error:
             raise ValueError(f"{self.path}: cannot write video frame {self.num_frames}: {error}.") from error
 
-    def _cannot_store(self, error: OSError | av.FFmpegError) -> OSError:
-        return OSError(
-            f"{self.path}: cannot write video frame {self.num_frames}: {error.strerror or error}. What was written "
-            f"before is kept and plays."
-        )
+    def _cannot_store(self, error: BaseException | None, num_kept: int | None = None) -> OSError:
+        """What to raise if the video is not whole; `num_kept`: frames that are in its file, once that is known."""
+        reason = getattr(error, "strerror", None) or error or "the disk did not take all of it"
+        if num_kept is None:
+            number, kept = self.num_frames, "What reached the disk before is kept and plays"
+        else:
+            number = num_kept
+            kept = f"{num_kept or 'None'} of {self.num_frames} frames are kept{' and play' if num_kept else ''}"
+        return OSError(f"{self.path}: cannot write video frame {number}: {reason}. {kept}.")
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        problem: Exception | None = None
-        try:
+        problems: list[Exception] = []
+        with ExitStack() as stack:  # every step is taken, even if Ctrl-C ends the one before
+            stack.callback(self._finish, problems)
+            stack.callback(self._close, problems)
             if self.num_frames:
-                self._encode(None)
-        except (OSError, ValueError) as failure:
-            problem = failure
+                self._flush(problems)
+        if error is None and not problems:
+            self._remove_leftovers()
+        elif error is None:
+            self._faults += map(str, problems[1:])
+            raise problems[0]
+        else:
+            self._faults += map(str, problems)
+
+    def _flush(self, problems: list[Exception]) -> None:
+        try:
+            self._encode(None)
+        except (OSError, ValueError) as problem:
+            problems.append(problem)
+
+    def _close(self, problems: list[Exception]) -> None:
         try:
             self._container.close()
         except (OSError, av.FFmpegError) as failure:
-            problem = problem or self._cannot_store(failure)
-        self._finish()
-        if problem is not None and error is None:
-            raise problem
+            problem = self._cannot_store(failure)
+            problem.__cause__ = failure
+            problems.append(problem)
 
-    def _finish(self) -> None:
-        """Give the video its name, if it holds a frame; nothing may stay under another one."""
+    def _finish(self, problems: list[Exception]) -> None:
+        """Make of what is on disk the finished video, and see whether all frames are there."""
         is_fragmented = self.path.suffix.lower() != ".mkv"
+        finished, unnamed = self._unfinished, None
         try:
             if is_fragmented and self._unfinished.exists():
                 cut_to_whole_fragments(self._unfinished)
-            if not (self.num_frames and holds_pictures(self._unfinished)):
-                return
-            if is_fragmented:
-                self._move_index()
-            else:
-                self._unfinished.replace(self.path)
+            self.num_kept = count_pictures(self._unfinished) if self.num_frames else 0
+            if is_fragmented and self.num_kept and self._moved_index():
+                finished = self._final
+        except OSError as error:
+            problems.append(error)
         finally:
-            self._final.unlink(missing_ok=True)
-            self._unfinished.unlink(missing_ok=True)
+            if self.num_frames and not self.num_kept:  # perhaps Ctrl-C came before they were counted
+                self.num_kept = count_pictures(self._unfinished)
+            unnamed = self._give_name(finished)
+        # FFmpeg does not tell when the last bytes cannot be written, as the file is closed.
+        if self.num_kept < self.num_frames:
+            cause = (problems[0].__cause__ or problems[0]) if problems else None
+            problems[:] = [self._cannot_store(cause, self.num_kept)]
+        if unnamed is not None:
+            problems.insert(0, unnamed)
 
-    def _move_index(self) -> None:
+    def _moved_index(self) -> bool:
         """Make the video that is quick to start; where that cannot be done, the fragments are the video."""
         try:
             with_index_in_front(self._unfinished, self._final)
-            self._final.replace(self.path)
         except (OSError, av.FFmpegError) as error:
-            self._unfinished.replace(self.path)
             self._faults.append(
                 f"{self.path}: stays in fragments, which play but are slow to search, because its index cannot be "
                 f"moved to the front: {getattr(error, 'strerror', None) or error}."
             )
-        except BaseException:
-            self._unfinished.replace(self.path)
-            raise
+            return False
+        return True
+
+    def _give_name(self, finished: Path) -> OSError | None:
+        """Rename the video, if it holds a frame; nothing else stays, unless it cannot be renamed."""
+        try:
+            if self.num_kept:
+                finished.replace(self.path)
+        except OSError as error:
+            problem = OSError(
+                f"{self.path}: the video cannot have this name ({error.strerror or error}); it is kept as "
+                f"{self._unfinished}."
+            )
+            problem.__cause__ = error
+            return problem
+        finally:
+            self._final.unlink(missing_ok=True)
+        self._unfinished.unlink(missing_ok=True)
+        return None
+
+    def _remove_leftovers(self) -> None:
+        """What killed runs left of this video. One that is being written elsewhere right now is younger."""
+        name, suffix = re.escape(self.path.stem), self.path.suffix
+        pattern = re.compile(rf"{name}\.unfinished-([0-9a-f]{{8}}){re.escape(suffix)}")
+        with suppress(OSError):
+            for path in list(self.path.parent.iterdir()):
+                match = pattern.fullmatch(path.name)
+                if match and path.stat().st_mtime < self._opened - _LEFT_BEHIND:
+                    path.unlink()
+                    path.with_name(f".{match[1]}{suffix}").unlink(missing_ok=True)
 
 
 def _find_encoder() -> str:

@@ -33,12 +33,37 @@ def test_a_signal_waits_for_the_end_of_the_block(number):
     assert signal.getsignal(number) is signal.default_int_handler
 
 
-def test_a_second_signal_does_not_wait():
+@pytest.mark.parametrize("numbers", [(signal.SIGINT, signal.SIGINT), (signal.SIGINT, signal.SIGTERM)])
+def test_two_in_a_hurry_wait_too(numbers):
     done: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        work_under(signal.SIGINT, signal.SIGTERM, done=done)
+        work_under(*numbers, done=done)
+    assert done == ["all"]
+
+
+def test_a_third_signal_does_not_wait():
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt):
+        work_under(signal.SIGINT, signal.SIGTERM, signal.SIGINT, done=done)
     assert done == []
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+
+
+def test_a_signal_while_the_handlers_come_back_is_not_swallowed(monkeypatch):
+    put = signal.signal
+
+    def interrupted(number, handler):
+        put(number, handler)
+        if number == signal.SIGINT and handler is signal.default_int_handler:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(signal, "signal", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        work_under(done=[])
+    monkeypatch.undo()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
 
 
 def test_what_went_wrong_in_the_block_is_not_lost():

@@ -76,8 +76,12 @@ def test_outputs_that_nobody_fetched_do_not_come_later(predictor, process):
 def test_a_video_has_the_same_lanes_through_it(predictor, process, tmp_path, monkeypatch):
     video = write_video(tmp_path / "drive.mp4", num_frames=7)
     monkeypatch.setattr(pipeline_module, "_LONG", 1)
+    submit, handed_over = process.submit, []
+    monkeypatch.setattr(process, "submit", lambda views: handed_over.append(len(views)) or submit(views))
     through = list(LanePipeline(video, predictor=predictor, follow=False, process=process))
+    assert handed_over == [1] * 7
     here = list(LanePipeline(video, predictor=predictor, follow=False))
+    assert len(handed_over) == 7
     assert [frame.index for frame, _ in through] == list(range(7))
     for (_, one), (_, other) in zip(through, here, strict=True):
         assert len(one.lanes) == len(other.lanes) > 0
@@ -103,15 +107,33 @@ def test_a_killed_process_costs_nothing_but_speed(predictor, tmp_path, monkeypat
             assert list(run()) == list(range(12))
 
 
-def test_it_ends_with_its_block_and_leaves_nothing(predictor):
+@pytest.mark.parametrize("by_name", [False, True], ids=["memory", "named-file"])
+def test_it_ends_with_its_block_and_leaves_nothing(predictor, monkeypatch, by_name):
+    if by_name:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
     with NetworkProcess(predictor) as process:
         process.start()
         file, running = process._file, process._process
         assert running.poll() is None
+        assert file is None or file.exists()
     assert running.poll() is not None
-    assert not file.exists()
+    assert (file is not None) == (by_name or not hasattr(os, "memfd_create"))
+    assert file is None or not file.exists()
     with pytest.raises(ProcessEndedError):
         process.submit(make_views(predictor, 1, 0))
+
+
+@pytest.mark.slow
+def test_memory_by_the_name_of_a_file_serves_too(predictor, monkeypatch):
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    with NetworkProcess(predictor) as process:
+        process.start()
+        wait_for(process)
+        assert not process._file.exists()
+        views = make_views(predictor, 1, 0)
+        process.submit(views)
+        output = process.result()
+    torch.testing.assert_close(output.existence_logits, predictor.infer(views).existence_logits, rtol=0, atol=1e-4)
 
 
 def test_where_no_memory_can_be_had_the_network_works_here(predictor, tmp_path, monkeypatch):
@@ -124,22 +146,32 @@ def test_where_no_memory_can_be_had_the_network_works_here(predictor, tmp_path, 
 
 
 @pytest.mark.slow
-def test_it_ends_in_silence_when_its_owner_is_killed(tmp_path):
+@pytest.mark.parametrize("moment", ["started", "half told", "ready"])
+def test_it_ends_in_silence_when_its_owner_is_killed(tmp_path, moment):
     weights = write_weights(tmp_path / "sure.safetensors")
     code = (
-        "import sys, time; from pathlib import Path; from lanenet_sad.inference.predictor import Predictor\n"
-        "from lanenet_sad.inference.network_process import NetworkProcess\n"
+        "import pickle, sys, time; from pathlib import Path; from lanenet_sad.inference.predictor import Predictor\n"
+        "from lanenet_sad.inference import network_process; moment = sys.argv[2]\n"
+        "def half(work, file): file.write(pickle.dumps(work)[:5000]); file.flush(); time.sleep(60)\n"
+        "if moment == 'half told': network_process.pickle.dump = half\n"
         "predictor = Predictor.from_weights(Path(sys.argv[1]), device='cpu')\n"
-        "process = NetworkProcess(predictor); process.start()\n"
-        "while not process.is_ready: time.sleep(0.02)\n"
-        "process.submit(predictor.prepare([__import__('numpy').zeros((64, 160, 3), 'uint8')])[0])\n"
+        "process = network_process.NetworkProcess(predictor); process.start()\n"
+        "if moment == 'half told': time.sleep(0.5)\n"
+        "if moment == 'ready':\n"
+        "    while not process.is_ready: time.sleep(0.02)\n"
+        "    process.submit(predictor.prepare([__import__('numpy').zeros((64, 160, 3), 'uint8')])[0])\n"
         "print(process._process.pid, flush=True); time.sleep(60)"
     )
-    owner = subprocess.Popen(
-        [sys.executable, "-c", code, str(weights)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    before = shared_files()
+    command = [sys.executable, "-c", code, str(weights), moment]
+    owner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pid = int(owner.stdout.readline())
     owner.kill()
     said = owner.communicate(timeout=30)[1]  # until the orphan has closed its end, too
     assert said == ""
+    assert shared_files() <= before
     assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def shared_files() -> set[Path]:
+    return set(Path("/dev/shm").glob("lanenet-sad-*"))

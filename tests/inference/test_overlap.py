@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 import threading
 import time
@@ -101,6 +102,62 @@ def test_work_behind_is_finished_after_an_error_of_the_caller():
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert done == [0, 1, 2, 3]
+
+
+def test_ctrl_c_at_the_end_waits_for_the_item_at_hand_and_leaves_out_the_rest(monkeypatch):
+    begun, may_end, done = threading.Event(), threading.Event(), []
+
+    def work(item):
+        begun.set()
+        may_end.wait(10)
+        done.append(item)
+
+    hand_over = Behind(work, depth=2)
+    wait_for_the_end, calls = hand_over._wait_for_the_end, []
+
+    def interrupted():
+        calls.append(1)
+        if len(calls) < 3:
+            raise KeyboardInterrupt
+        may_end.set()
+        wait_for_the_end()
+
+    monkeypatch.setattr(hand_over, "_wait_for_the_end", interrupted)
+
+    def hand_over_all():
+        with hand_over:
+            for number in range(3):
+                hand_over(number)
+            begun.wait(10)
+
+    with pytest.raises(KeyboardInterrupt):
+        hand_over_all()
+    assert done == [0]
+    hand_over._thread.join(5)
+    assert not hand_over._thread.is_alive()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+def test_a_signal_while_the_end_is_waited_for_does_not_leave_the_thread_behind():
+    done, main_thread = [], threading.main_thread().ident
+
+    def work(item):
+        if item == 0:
+            signal.pthread_kill(main_thread, signal.SIGINT)
+            time.sleep(0.05)  # the caller is at its end by then, and interrupted
+        done.append(item)
+
+    def hand_over_all():
+        with Behind(work, depth=2) as hand_over:
+            hand_over(0)
+
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            hand_over_all()
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    assert done == [0]
 
 
 @pytest.mark.parametrize("count", [1, 50])
