@@ -146,7 +146,7 @@ class Recorder:
             stages=self.clock.seconds,
             faults=[*self.source.faults, *self.faults],
             dropped_frames=self.source.dropped,
-            finished=finished,
+            finished=finished and self.is_whole,
         )
 
     def __exit__(
