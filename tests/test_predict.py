@@ -61,7 +61,7 @@ def test_a_folder_keeps_its_sub_folders(tmp_path, weights):
         "b/1.jpg",
         "b/2.jpg",
         "lanes.jsonl",
-        "lanes.settings.json",
+        "lanes.settings.yaml",
     }
     lines = read_lines(tmp_path / "out" / "lanes.jsonl")
     assert [line["frame"] for line in lines] == [0, 0, 0]

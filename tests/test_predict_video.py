@@ -109,7 +109,7 @@ def test_a_sequence_is_a_drive_and_pictures_are_not(tmp_path, weights):
         write_picture(tmp_path / f"photos/{number}.jpg", make_picture((64, 160)))
     find(tmp_path / "photos", tmp_path / "pictures", weights)
     find(tmp_path / "photos", tmp_path / "drive", weights, sequence=True)
-    assert names(tmp_path / "pictures") == {"0.jpg", "1.jpg", "2.jpg", "lanes.jsonl", "lanes.settings.json"}
+    assert names(tmp_path / "pictures") == {"0.jpg", "1.jpg", "2.jpg", "lanes.jsonl", "lanes.settings.yaml"}
     assert names(tmp_path / "drive") - names(tmp_path / "pictures") == {
         "photos.metrics.csv",
         "photos.strip.jpg",

@@ -33,8 +33,8 @@ def lanes_path(out: Path, source: Source, suffix: str = "") -> Path:
 
 
 def settings_path(out: Path, suffix: str = "") -> Path:
-    """The settings that `lanes.jsonl` was made with."""
-    return out / f"lanes{suffix}.settings.json"
+    """The settings that `lanes.jsonl` was made with; no .json, all of which are labels to tools such as labelme."""
+    return out / f"lanes{suffix}.settings.yaml"
 
 
 def has_common_files(source: Source) -> bool:

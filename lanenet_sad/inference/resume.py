@@ -123,7 +123,7 @@ def note_settings(source: Source, settings: Mapping[str, object], *, out: Path, 
     # After a kill there are still the lanes of the run before, about which these settings say nothing.
     content = {"settings": wanted, "not_of": identity_of_file(lanes_path(out, source, suffix))}
     with replacing(path) as temporary:
-        text = json.dumps(content, indent=2, default=str)
+        text = json.dumps(content, indent=2, default=str)  # which is YAML too
         temporary.write_text(f"{text}\n", encoding="utf-8")
     return [path]
 

@@ -240,7 +240,7 @@ def test_ranks_write_files_of_their_own(tmp_path, video):
 def test_planned_outputs_are_what_the_sources_become(tmp_path, video):
     pictures = ImagesSource(["in/a/1.jpg", "in/b/2.png"], folder="in")
     planned = [path for path, _ in planned_outputs(pictures, tmp_path)]
-    assert planned == [tmp_path / name for name in ("a/1.jpg", "b/2.png", "lanes.jsonl", "lanes.settings.json")]
+    assert planned == [tmp_path / name for name in ("a/1.jpg", "b/2.png", "lanes.jsonl", "lanes.settings.yaml")]
     recorder = make_recorder(video, tmp_path / "out", suffix=".rank1")
     record(recorder, 2)
     planned = [path for path, _ in planned_outputs(video, tmp_path / "out", ".rank1")]
