@@ -58,7 +58,7 @@ class DepartureAnnotator(Annotator):
                     _highlight(image, lane.points)
             distance = None if prediction.road is None else prediction.road.wheel_distance(side, self.half_width)
             about = "~" if prediction.road is not None and prediction.road.scale == "assumed" else ""
-            known = "" if distance is None else f" {about}{distance:.2f} m"
+            known = "" if distance is None else f" {about}{abs(distance):.2f} m{' over' if distance < 0 else ''}"
             _banner(image, f"LANE DEPARTURE {side}{known}", side, row)
 
 
