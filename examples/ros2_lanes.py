@@ -195,7 +195,7 @@ class LaneNode(Node):
     def _publish(self, frame: Frame, prediction: LanePrediction, header: Header) -> None:
         self._lanes.publish(String(data=json.dumps(describe_lanes(frame, prediction), allow_nan=False)))
         # What the file leaves open, the meter has found in the lanes: the pitch, and the height from their width.
-        camera = self.follower.meter.calibration if self.has_calibration and self.follower.meter else None
+        camera = prediction.camera if self.has_calibration else None
         if camera is not None and camera.height is not None:
             on_ground = Header(stamp=header.stamp, frame_id=self.ground_frame)
             self._markers.publish(markers_of(prediction.lanes, camera, on_ground, num_lanes=self.num_lanes))

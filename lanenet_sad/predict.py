@@ -239,7 +239,7 @@ class _Run:
         unit = "frames" if source.is_drive else "images"
         if self.tracking and source.is_drive and source.fps and source.fps < _FEWEST_A_SECOND:
             warnings.warn(
-                f"{source.name}: {source.fps:.3g} frames a second are too few for speeds and, below 3, for lane "
+                f"{source.name}: {source.fps:.3g} frames a second are too few for speeds and, below 2.5, for lane "
                 f"changes; take more with a smaller --every, or leave tracks out with --no-tracking.",
                 stacklevel=2,
             )

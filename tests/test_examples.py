@@ -465,8 +465,10 @@ def test_a_compressed_topic_has_compressed_messages(node_module, monkeypatch, pr
     assert json.loads(running.published("~/lanes")[0].data)["source"] == "/front/compressed"
 
 
-def test_before_the_camera_is_known_there_are_no_lines_in_metres(tmp_path, node_module, monkeypatch, predictor):
-    parameters = {"calibration": write_camera(tmp_path / "camera.json", replace(CAMERA, height=None, pitch=None))}
+@pytest.mark.parametrize("known", [{"height": None}, {}], ids=["lens", "lens-and-height"])
+def test_before_the_camera_is_known_there_are_no_lines_in_metres(tmp_path, node_module, monkeypatch, predictor, known):
+    camera = replace(CAMERA, pitch=None, **known)
+    parameters = {"calibration": write_camera(tmp_path / "camera.json", camera)}
     running = RunningNode(node_module, monkeypatch, predictor, parameters)
     running.send(image_message(make_picture((64, 160))))
     assert running.node.num_faults == 0

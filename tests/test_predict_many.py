@@ -367,6 +367,15 @@ def test_a_name_that_is_too_long_for_one_video_does_not_stop_the_others(tmp_path
     assert any("too long" in fault for fault in summary.faults)
 
 
+def test_a_video_that_cannot_have_its_name_is_told_where_it_is(tmp_path, weights):
+    video = write_video(tmp_path / "a.mp4", num_frames=2)
+    (tmp_path / "out/a.mp4").mkdir(parents=True)
+    summary = find(video, tmp_path / "out", weights)
+    assert all(path.is_file() for path in summary.paths)
+    (kept,) = (path for path in summary.paths if "unfinished" in path.name)
+    assert any(f"kept as {kept}" in fault for fault in summary.faults)
+
+
 def test_predict_leaves_the_callers_settings_as_they_were(tmp_path, weights):
     write_pictures(tmp_path / "in", 1)
     before = torch.get_num_threads(), cv2.getNumThreads()

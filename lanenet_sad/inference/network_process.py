@@ -231,7 +231,7 @@ def _shared_memory(num_bytes: int) -> tuple[int, Path | None]:
     """Memory that another process can have too: an open file, and its name where it must have one."""
     name = None
     try:
-        handle = os.memfd_create("lanenet-sad")  # goes with the last process that has it, whatever ends that
+        handle = _no_standard_stream(os.memfd_create("lanenet-sad"))  # goes with the last process that has it
     except (AttributeError, OSError):  # not on this system, not in this container
         handle, path = tempfile.mkstemp(prefix="lanenet-sad-", dir=_SHARED_FOLDER if _SHARED_FOLDER.is_dir() else None)
         name = Path(path)
@@ -247,6 +247,16 @@ def _shared_memory(num_bytes: int) -> tuple[int, Path | None]:
             name.unlink(missing_ok=True)
         raise
     return handle, name
+
+
+def _no_standard_stream(handle: int) -> int:
+    """An open file under a number that a process does not take for its input or output, where these are closed here."""
+    import fcntl  # where there is `memfd_create` there is this
+
+    try:
+        return fcntl.fcntl(handle, fcntl.F_DUPFD_CLOEXEC, 3)
+    finally:
+        os.close(handle)
 
 
 def _read_number(pipe: IO[bytes]) -> int | None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
+import weakref
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -108,7 +109,8 @@ class LanePipeline:
         self.process = None if process == "auto" else process
         self.clock = StageClock()
         self.closing_events: tuple[DrivingEvent, ...] = ()
-        self._found: Generator[tuple[Frame, LanePrediction], None, None] | None = None
+        # Not held, so that a loop that is left early ends its threads at once.
+        self._found: Callable[[], Generator[tuple[Frame, LanePrediction], None, None] | None] = lambda: None
 
     def __enter__(self) -> Self:
         if self._wants_process:
@@ -119,9 +121,17 @@ class LanePipeline:
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._found is not None:
-            self._found.close()  # its threads end before what they work with
-        self.source.__exit__(error_type, error, traceback)
+        with ExitStack() as stack:  # all of it, whatever goes wrong; the threads end before what they work with
+            stack.callback(self._close_process)
+            stack.callback(self.source.__exit__, error_type, error, traceback)
+            self._close_found()
+
+    def _close_found(self) -> None:
+        found = self._found()
+        if found is not None:
+            found.close()
+
+    def _close_process(self) -> None:
         if self._own_process is not None:
             self._own_process.close()
             self.process = self._own_process = None
@@ -131,10 +141,10 @@ class LanePipeline:
 
         One iteration at a time: another one, or the end of the `with` block, ends the one before.
         """
-        if self._found is not None:
-            self._found.close()
-        self._found = self._find()
-        return self._found
+        self._close_found()
+        found = self._find()
+        self._found = weakref.ref(found)
+        return found
 
     def _find(self) -> Generator[tuple[Frame, LanePrediction], None, None]:
         self.clock.seconds.clear()

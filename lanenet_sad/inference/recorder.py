@@ -159,8 +159,7 @@ class Recorder:
             finally:
                 if self._video is not None:
                     self.faults += self._video.faults
-                    if not self._video.num_kept:
-                        self.paths.remove(self._video.path)
+                    self.paths += [self._video.written] if self._video.written is not None else []
                 written = [self._lines.path] if self._lines.num_lines else []
                 if self._table is not None and self._table.num_rows:
                     written.append(self._table.path)
@@ -184,7 +183,6 @@ class Recorder:
                     path, fps=self.source.fps or 25.0, size=frame.size, pixel_aspect=self.source.pixel_aspect
                 )
                 self._video = self._videos.enter_context(sink)
-                self.paths.append(path)
             self._video.write(drawn, frame.time)
 
     def _store_picture(self, path: Path, drawn: Image) -> None:

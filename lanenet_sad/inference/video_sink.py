@@ -32,7 +32,7 @@ _FRAGMENTS = {"movflags": "+frag_keyframe+empty_moov+default_base_moof", "frag_d
 _TICKS_PER_SECOND = 60_000
 _BT709 = 1  # ITU-T H.273 code point of the colour matrix, primaries and transfer curve
 _LIMITED_RANGE = 1
-_LEFT_BEHIND = 60.0  # seconds without a change before this run, after which nobody writes a file any more
+_LEFT_BEHIND = 60.0  # seconds without a change, after which nobody writes a file any more
 
 
 class VideoSink:
@@ -50,6 +50,7 @@ class VideoSink:
     Attributes:
         num_frames: written so far.
         num_kept: that the finished video has; known after the `with` block.
+        written: the finished video, under another name if it could not have its own; None without a frame.
     """
 
     def __init__(
@@ -77,6 +78,7 @@ class VideoSink:
         self.pixel_aspect = Fraction(pixel_aspect).limit_denominator(1000)
         self.num_frames = 0
         self.num_kept = 0
+        self.written: Path | None = None
         # Cameras say 29.97 and mean 30000/1001.
         self._rate = Fraction(fps).limit_denominator(1001)
         self._step = max(1, round(_TICKS_PER_SECOND / fps))
@@ -116,7 +118,6 @@ class VideoSink:
             format=container_format,
             options={"flush_packets": "1", **({} if container_format == "matroska" else _FRAGMENTS)},
         )
-        self._opened = time.time()
         height, width = (n + n % 2 for n in self.size)
         self._stream = cast(av.VideoStream, self._container.add_stream(encoder, rate=self._rate))
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
@@ -266,7 +267,9 @@ class VideoSink:
         try:
             if self.num_kept:
                 finished.replace(self.path)
+                self.written = self.path
         except OSError as error:
+            self.written = self._unfinished
             problem = OSError(
                 f"{self.path}: the video cannot have this name ({error.strerror or error}); it is kept as "
                 f"{self._unfinished}."
@@ -285,7 +288,7 @@ class VideoSink:
         with suppress(OSError):
             for path in list(self.path.parent.iterdir()):
                 match = pattern.fullmatch(path.name)
-                if match and path.stat().st_mtime < self._opened - _LEFT_BEHIND:
+                if match and path.stat().st_mtime < time.time() - _LEFT_BEHIND:
                     path.unlink()
                     path.with_name(f".{match[1]}{suffix}").unlink(missing_ok=True)
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from factories import write_video, write_weights
 
+from lanenet_sad.inference import network_process
 from lanenet_sad.inference import pipeline as pipeline_module
 from lanenet_sad.inference.network_process import NetworkProcess, ProcessEndedError
 from lanenet_sad.inference.pipeline import LanePipeline
@@ -108,7 +109,8 @@ def test_a_killed_process_costs_nothing_but_speed(predictor, tmp_path, monkeypat
 
 
 @pytest.mark.parametrize("by_name", [False, True], ids=["memory", "named-file"])
-def test_it_ends_with_its_block_and_leaves_nothing(predictor, monkeypatch, by_name):
+def test_it_ends_with_its_block_and_leaves_nothing(predictor, tmp_path, monkeypatch, by_name):
+    monkeypatch.setattr(network_process, "_SHARED_FOLDER", tmp_path)
     if by_name:
         monkeypatch.delattr(os, "memfd_create", raising=False)
     with NetworkProcess(predictor) as process:
@@ -118,7 +120,7 @@ def test_it_ends_with_its_block_and_leaves_nothing(predictor, monkeypatch, by_na
         assert file is None or file.exists()
     assert running.poll() is not None
     assert (file is not None) == (by_name or not hasattr(os, "memfd_create"))
-    assert file is None or not file.exists()
+    assert list(tmp_path.iterdir()) == []
     with pytest.raises(ProcessEndedError):
         process.submit(make_views(predictor, 1, 0))
 
@@ -162,16 +164,27 @@ def test_it_ends_in_silence_when_its_owner_is_killed(tmp_path, moment):
         "    process.submit(predictor.prepare([__import__('numpy').zeros((64, 160, 3), 'uint8')])[0])\n"
         "print(process._process.pid, flush=True); time.sleep(60)"
     )
-    before = shared_files()
     command = [sys.executable, "-c", code, str(weights), moment]
     owner = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     pid = int(owner.stdout.readline())
+    mapped = Path(f"/proc/{owner.pid}/maps").read_text().splitlines()
+    shared = [line.split(maxsplit=5)[-1] for line in mapped if "lanenet-sad" in line]
+    assert any(name.startswith("/memfd:") for name in shared)
+    assert not any(name.startswith("/dev/shm") for name in shared)  # it would stay
     owner.kill()
     said = owner.communicate(timeout=30)[1]  # until the orphan has closed its end, too
     assert said == ""
-    assert shared_files() <= before
     assert not Path(f"/proc/{pid}/cmdline").exists() or not Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def shared_files() -> set[Path]:
-    return set(Path("/dev/shm").glob("lanenet-sad-*"))
+def test_it_works_where_the_standard_input_is_closed(tmp_path):
+    weights = write_weights(tmp_path / "sure.safetensors")
+    code = (
+        "import os, sys, time; from pathlib import Path; from lanenet_sad.inference.predictor import Predictor\n"
+        "from lanenet_sad.inference.network_process import NetworkProcess\n"
+        "predictor = Predictor.from_weights(Path(sys.argv[1]), device='cpu'); os.close(0)\n"
+        "with NetworkProcess(predictor) as process:\n"
+        "    process.start(); process._starter.join(60); print(process.is_ready)"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(weights)], capture_output=True, text=True, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")

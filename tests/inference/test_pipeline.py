@@ -112,6 +112,24 @@ def test_who_stops_early_leaves_no_thread_behind(predictor):
     assert source.is_closed.is_set()
 
 
+def test_a_loop_that_is_left_early_leaves_no_thread_behind_without_a_block_either(predictor):
+    for frame, _ in LanePipeline(EndlessSource(), predictor=predictor, process=None):
+        if frame.index == 2:
+            break
+    assert pipeline_threads() == []
+
+
+def test_what_goes_wrong_at_the_end_leaves_nothing_open(predictor, monkeypatch):
+    closed, pipeline = [], LanePipeline(EndlessSource(), predictor=predictor)
+    monkeypatch.setattr(pipeline, "_close_found", lambda: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr(pipeline, "_close_process", lambda: closed.append("process"))
+    monkeypatch.setattr(pipeline.source, "__exit__", lambda *_: closed.append("source"), raising=False)
+    pipeline.__enter__()
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.__exit__(None, None, None)
+    assert closed == ["source", "process"]
+
+
 @pytest.mark.parametrize("how", ["end-of-the-block", "another-pass"])
 def test_frames_kept_from_before_end_with_their_threads(predictor, video, how):
     source = EndlessSource() if how == "end-of-the-block" else str(video)
