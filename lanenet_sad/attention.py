@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from lanenet_sad.distillation.attention_map import attention_map
+from lanenet_sad.inference.interrupts import uninterrupted
 from lanenet_sad.inference.maps_archive import MapsArchive
 from lanenet_sad.inference.naming import name_below_out
 from lanenet_sad.inference.predictor import Predictor
@@ -181,6 +182,7 @@ def _write_video(source: Source, frames: Iterable[Frame], maker: _GridMaker, out
             if sink is None:
                 size = (grid.shape[0], grid.shape[1])
                 sink = stack.enter_context(VideoSink(picture, fps=source.fps or 25.0, size=size))
-            sink.write(grid, frame.time)
-            file.write({f"{name}/{frame.index:06d}": a_map for name, a_map in maps.items()})
+            with uninterrupted():  # or the video would have a frame more than there are maps
+                sink.write(grid, frame.time)
+                file.write({f"{name}/{frame.index:06d}": a_map for name, a_map in maps.items()})
     return [] if sink is None else [picture, archive]

@@ -11,6 +11,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
+from lanenet_sad.inference.interrupts import uninterrupted
 from lanenet_sad.lanes.files import replacing
 
 
@@ -35,9 +36,9 @@ class MapsArchive:
             temporary = self._clean_up.enter_context(replacing(self.path))
             self._file = self._clean_up.enter_context(zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED))
         for name, a_map in maps.items():
-            with self._file.open(f"{name}.npy", "w", force_zip64=True) as entry:
+            with uninterrupted(), self._file.open(f"{name}.npy", "w", force_zip64=True) as entry:  # or it cannot close
                 np.lib.format.write_array(entry, np.ascontiguousarray(a_map, dtype=np.float32))
-            self.num_maps += 1
+                self.num_maps += 1
 
     def __exit__(
         self, error_type: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
