@@ -103,8 +103,8 @@ def what_is_left(
         kept, num_dropped = [], num_dropped + len(kept)
     if num_dropped:
         told.append(
-            f"{source.name}: lines about {num_dropped} other pictures are dropped from {lanes_file}; they are of other "
-            f"settings, or their drawn copies are written over."
+            f"{source.name}: lines about other pictures ({num_dropped}) are dropped from {lanes_file}; they are of "
+            f"other settings, or their drawn copies are written over."
         )
     num_lanes = sum(len(json.loads(line)["lanes"]) for line in finished.values())
     without_label = label_faults(source, out, file_format)

@@ -261,7 +261,9 @@ def test_lines_of_other_settings_about_other_pictures_are_dropped_with_a_sentenc
     left = what_is_left(source, {**PICTURES, "threshold": 0.5}, out=tmp_path / "out", in_one_file=in_one_file)
     assert (left.source.files, left.known) == (source.files, ())
     (sentence,) = left.warnings  # none of these was done before, so none is done again
-    assert sentence.startswith(f"images: lines about 5 other pictures are dropped from {tmp_path / 'out/lanes.jsonl'};")
+    assert sentence.startswith(
+        f"images: lines about other pictures (5) are dropped from {tmp_path / 'out/lanes.jsonl'};"
+    )
 
 
 def test_lines_of_a_run_before_one_that_was_killed_do_not_count(tmp_path):
@@ -316,7 +318,7 @@ def test_lines_about_pictures_that_are_written_over_are_dropped(tmp_path, monkey
     left = what_is_left(source, PICTURES, out=out, in_one_file=False)
     assert len(left.known) == 1
     assert left.known[0].find("1.png") > 0
-    assert left.warnings[0].startswith("images: lines about 1 other pictures are dropped")
+    assert left.warnings[0].startswith("images: lines about other pictures (1) are dropped")
 
 
 def test_a_picture_is_done_whichever_way_its_path_is_written(tmp_path, monkeypatch):
