@@ -23,7 +23,7 @@ from lanenet_sad.inference.predictor import Exit, Predictor
 from lanenet_sad.inference.progress import with_progress
 from lanenet_sad.inference.ranks import Rank
 from lanenet_sad.inference.recorder import FileFormat, Recorder, RecordingStyle
-from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, note_settings, what_is_left
+from lanenet_sad.inference.resume import Left, identity_of, identity_of_file, note_end, note_settings, what_is_left
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
 from lanenet_sad.inference.sinks import Window
 from lanenet_sad.inference.sources import FrameSelection, ImagesSource, Source, open_sources
@@ -132,6 +132,8 @@ def predict(
     parts = [run.what_is_left(each, resume=resume) for each in _share(sources, rank, format)]
     if format in ("labelme", "cvat"):
         refuse_label_files([part.source for part in parts if part.source is not None], out, format)
+    for sentence in (each for part in parts for each in part.warnings):
+        warnings.warn(sentence, stacklevel=2)
     return run.do_all(parts, show=show, beside=rank.is_alone)
 
 
@@ -216,6 +218,7 @@ class _Run:
             with pipeline, recorder:
                 finished_all = self._record(pipeline, recorder)
         finally:
+            note_end(source, recorder.paths, out=self.style.out, suffix=self.style.suffix)
             summary = recorder.summary(events=pipeline.closing_events, finished=finished_all)
             if pipeline.follower is not None and (meter := pipeline.follower.meter) is not None:
                 summary = replace(summary, camera=meter.calibration, assumed_lane_width=meter.assumed_lane_width)

@@ -63,6 +63,54 @@ def test_lines_about_pictures_that_are_not_named_stay(tmp_path, weights, photos)
     assert [Path(line["source"]).name for line in read_lines(tmp_path / "out/lanes.jsonl")] == ["0.jpg", "1.jpg"]
 
 
+def test_pictures_that_another_folder_has_written_over_are_drawn_again(tmp_path, weights, photos):
+    for number in range(3):
+        write_picture(tmp_path / f"others/{number}.jpg", make_picture((64, 160), seed=number + 7))
+    find(photos, tmp_path / "out", weights)
+    drawn = (tmp_path / "out/0.jpg").read_bytes()
+    with pytest.warns(UserWarning, match=r"others: lines about other pictures \(3\) are dropped from"):
+        find(tmp_path / "others", tmp_path / "out", weights, resume=True)
+    assert (tmp_path / "out/0.jpg").read_bytes() != drawn
+    with pytest.warns(UserWarning, match=r"photos: lines about other pictures \(3\) are dropped from"):
+        find(photos, tmp_path / "out", weights, resume=True)
+    assert (tmp_path / "out/0.jpg").read_bytes() == drawn
+    assert len(read_lines(tmp_path / "out/lanes.jsonl")) == 3
+
+
+def test_pictures_that_ranks_have_written_over_are_drawn_again(tmp_path, weights, photos, monkeypatch):
+    find(photos, tmp_path / "out", weights)
+    drawn = (tmp_path / "out/0.jpg").read_bytes()
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    for rank in "01":
+        monkeypatch.setenv("RANK", rank)
+        find(photos, tmp_path / "out", weights, threshold=1.0)
+    assert (tmp_path / "out/0.jpg").read_bytes() != drawn
+    monkeypatch.delenv("RANK")
+    monkeypatch.delenv("WORLD_SIZE")
+    with pytest.warns(UserWarning, match=r"pictures are done again, .* threshold \(1\.0, now 0\.0\)"):
+        find(photos, tmp_path / "out", weights, resume=True)
+    assert (tmp_path / "out/0.jpg").read_bytes() == drawn
+
+
+def test_labels_that_are_there_are_refused_without_saying_that_they_are_done_again(tmp_path, weights, photos):
+    write_picture(tmp_path / "photos/0.png", make_picture((64, 160)))
+    first = find(photos, tmp_path / "out", weights, format="labelme")
+    again = find(photos, tmp_path / "out", weights, format="labelme", resume=True)
+    assert again.faults == first.faults
+    assert len(again.faults) == 1
+    with pytest.raises(ValueError, match="are there already"):  # a warning would be an error of its own
+        find(photos, tmp_path / "out", weights, format="labelme", threshold=1.0, resume=True)
+
+
+def test_a_first_namesake_is_not_written_over_the_results_of_the_other(tmp_path, weights):
+    write_video(tmp_path / "rec/b/drive.mp4", num_frames=2)
+    find(tmp_path / "rec", tmp_path / "out", weights)
+    write_video(tmp_path / "rec/drive.mp4", num_frames=3)
+    with pytest.raises(ValueError, match=r"drive\.summary\.json is about .*b/drive\.mp4, and the results of .*; move"):
+        find(tmp_path / "rec", tmp_path / "out", weights, resume=True)
+    assert len(read_lines(tmp_path / "out/drive.lanes.jsonl")) == 2
+
+
 def test_a_video_that_is_added_does_not_touch_the_others(tmp_path, weights):
     for name in "bc":
         write_video(tmp_path / f"rec/{name}/drive.mp4", num_frames=2)

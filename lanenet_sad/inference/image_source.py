@@ -29,7 +29,8 @@ class ImagesSource(Source):
         folder: the folder that the user named, or else the deepest one that holds all files.
         all_files: also those that the selection leaves out.
         named: the files of this run, also those that another process does.
-        place: of one of several sequences, the folder or list that it is named after; its lanes go by its name too.
+        place: of one of several sequences, the folder, pattern or list that it is named after; its lanes go by its name
+            too.
     """
 
     kind = "images"

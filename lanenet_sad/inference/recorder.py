@@ -16,13 +16,21 @@ from lanenet_sad.inference.interesting_frames import InterestingFrames
 from lanenet_sad.inference.interrupts import uninterrupted
 from lanenet_sad.inference.lanes_jsonl import LanesJsonl
 from lanenet_sad.inference.metrics_csv import MetricsCsv
-from lanenet_sad.inference.naming import cvat_name, cvat_path, labelme_path, lanes_path, name_below_out, result_path
+from lanenet_sad.inference.naming import (
+    cvat_name,
+    cvat_path,
+    label_faults,
+    label_path,
+    lanes_path,
+    name_below_out,
+    result_path,
+)
 from lanenet_sad.inference.overlap import BEHIND_THE_NETWORK, Behind, StageClock
 from lanenet_sad.inference.run_summary import SourceSummary, SummaryBuilder
 from lanenet_sad.inference.sinks import VideoSink, write_image
 from lanenet_sad.inference.sources import ImagesSource, Source
 from lanenet_sad.lanes.driving import DrivingEvent
-from lanenet_sad.lanes.files import lines_path, write_culane_lines
+from lanenet_sad.lanes.files import write_culane_lines
 from lanenet_sad.lanes.label_tools import write_cvat, write_labelme
 from lanenet_sad.lanes.lane import Frame, Image, LanePrediction
 from lanenet_sad.lanes.tusimple_files import tusimple_line
@@ -78,7 +86,7 @@ class Recorder:
         self.faults: list[str] = []
         self._known = known
         self._kept: list[LanePrediction] = []
-        self._label_paths: set[Path] = set()
+        self._label_faults = label_faults(source, style.out, style.file_format)
         self._builder = SummaryBuilder(
             source.files[0] if len(source.files) == 1 else source.name, num_lanes=style.num_lanes
         )
@@ -217,16 +225,14 @@ class Recorder:
             self.paths.append(path)
 
     def _write_beside_picture(self, prediction: LanePrediction) -> None:
-        is_culane = self.style.file_format == "culane"
-        title, find_path = ("CULane", lines_path) if is_culane else ("labelme", labelme_path)
-        path = find_path(self.style.out, prediction.name)
-        if path in self._label_paths:
-            self.faults.append(f"{prediction.name}: {title}'s name for its lanes, {path}, is taken; left out.")
+        path = label_path(self.style.out, prediction.name, self.style.file_format)
+        assert path is not None  # the other formats have one file for all
+        if fault := self._label_faults.get(prediction.name):
+            self.faults.append(fault)
             return
-        if is_culane:
+        if self.style.file_format == "culane":
             write_culane_lines(path, prediction.lanes)
         else:
             assert isinstance(self.source, ImagesSource)  # the others are refused at the door
             write_labelme(path, prediction, Path(self.source.folder) / prediction.name)
-        self._label_paths.add(path)
         self.paths.append(path)

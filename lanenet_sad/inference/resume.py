@@ -5,27 +5,29 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lanenet_sad.inference.finished_pictures import absolute_path, finished_pictures, lines_of_others
 from lanenet_sad.inference.naming import (
+    common_lanes_path,
+    common_suffixes,
     drawn_paths,
     has_common_files,
-    labelme_path,
+    label_faults,
     lanes_path,
+    names_below,
     result_path,
     settings_path,
 )
 from lanenet_sad.inference.sources import ImagesSource, Source, StreamSource
-from lanenet_sad.lanes.files import lines_path, replacing
+from lanenet_sad.lanes.files import replacing
 
 # Nothing about a picture that is no frame of a drive depends on these; which pictures there are does not matter.
 _OF_DRIVES = ("input", "tracking", "calibration", "ldw", "birds_eye", "every", "start", "duration")
-_LANES = re.compile(r"lanes((?:\.rank\d+)?)\.jsonl")
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ class Left:
         settings: of the run and the source, as its summary will have them.
         known: lines about the pictures that an earlier run has done, also about those that this one does not name.
         done: what an earlier run said about those that are named, or about the whole.
+        warnings: sentences about what is done again and what is lost, for when nothing else stops the run.
     """
 
     source: Source | None
     settings: Mapping[str, object]
     known: tuple[str, ...] = ()
     done: Done = Done(0, 0, ())
+    warnings: tuple[str, ...] = ()
 
 
 def what_is_left(
@@ -65,37 +69,79 @@ def what_is_left(
 ) -> Left:
     """What an earlier run into the same folder has left to do of a source.
 
-    Warns if pictures are done again because they were done with other settings.
-
     Args:
         source: as it was named.
         settings: of the run and the source.
         out: the folder.
         in_one_file: something is written about all pictures in one file, so that all have to be done again.
         suffix: that of the rank, in the names of files.
+
+    Raises:
+        ValueError: the results that a drive would write over are about another file.
     """
     if not isinstance(source, ImagesSource) or source.sequence:
-        is_known = not has_common_files(source) or _differences(out, settings, suffix) == []
-        results = [lanes_path(out, source, suffix), *drawn_paths(source, out, suffix)]
-        done = finished_source(result_path(out, source, "summary.json", suffix), settings, results=results)
-        return Left(source, settings) if done is None or not is_known else Left(None, settings, done=done)
-    if in_one_file:
-        return Left(source, settings)
-    suffixes = [match[1] for path in out.glob("lanes*.jsonl") if (match := _LANES.fullmatch(path.name))]
-    wanted = _of_pictures(settings)
-    differences = {each: _differences(out, wanted, each) for each in sorted(suffixes)}
-    same = [out / f"lanes{each}.jsonl" for each, found in differences.items() if found == []]
-    finished = finished_pictures(source, same, out, file_format=str(settings.get("format")))
-    rest = source.restricted([file for file in source.files if file not in finished])
-    for each, found in differences.items():
-        again = [] if found == [] else finished_pictures(source, [out / f"lanes{each}.jsonl"], out)
+        return _left_of_drive(source, settings, out, suffix)
+    wanted, file_format = _of_pictures(settings), str(settings.get("format"))
+    differences = {each: _differences(out, wanted, each) for each in common_suffixes(out)}
+    same = [common_lanes_path(out, each) for each, found in differences.items() if found == []]
+    finished = {} if in_one_file else finished_pictures(source, same, out, file_format=file_format)
+    rest = (
+        source.restricted([file for file in source.files if absolute_path(file) not in finished])
+        if finished
+        else source
+    )
+    told: list[str] = []
+    for each, found in {} if in_one_file else differences.items():
+        again = [] if found == [] else finished_pictures(source, [common_lanes_path(out, each)], out)
         if not finished.keys() >= set(again):
-            _warn_of(found, source.name)
+            why = f"other settings: {', '.join(found)}" if found else "settings that are not known"
+            told.append(f"{source.name}: pictures are done again, the earlier run had {why}.")
             break
+    lanes_file = common_lanes_path(out, suffix)
+    kept, num_dropped = lines_of_others(source, lanes_file, out)
+    if lanes_file not in same:
+        kept, num_dropped = [], num_dropped + len(kept)
+    if num_dropped:
+        told.append(
+            f"{source.name}: lines about other pictures ({num_dropped}) are dropped from {lanes_file}; they are of "
+            f"other settings, or their drawn copies are written over."
+        )
     num_lanes = sum(len(json.loads(line)["lanes"]) for line in finished.values())
-    mine, named = out / f"lanes{suffix}.jsonl", set(source.named)
-    others = {file: line for file, line in _lines_of(mine) if file not in named} if mine in same else {}
-    return Left(rest, settings, (*others.values(), *finished.values()), Done(len(finished), num_lanes, ()))
+    without_label = label_faults(source, out, file_format)
+    faults = [
+        without_label[name]
+        for file, name in zip(source.files, names_below(source), strict=True)
+        if name in without_label and absolute_path(file) in finished
+    ]
+    done = Done(len(finished), num_lanes, tuple(faults))
+    return Left(rest, settings, (*kept, *finished.values()), done, tuple(told))
+
+
+def _left_of_drive(source: Source, settings: Mapping[str, object], out: Path, suffix: str) -> Left:
+    summary_path = result_path(out, source, "summary.json", suffix)
+    _refuse_namesake(source, summary_path)
+    drawn = drawn_paths(source, out, suffix)
+    # Drawn pictures of other sources may go by the same names; a video has its name for itself.
+    unchanged = drawn if isinstance(source, ImagesSource) else []
+    results = [lanes_path(out, source, suffix), *drawn]
+    done = finished_source(summary_path, settings, results=results, unchanged=unchanged)
+    is_known = not has_common_files(source) or _differences(out, settings, suffix) == []
+    return Left(source, settings) if done is None or not is_known else Left(None, settings, done=done)
+
+
+def _refuse_namesake(source: Source, summary_path: Path) -> None:
+    """The first file of a name went by this name alone; a second one may take it: not the results too."""
+    try:
+        (found,) = json.loads(summary_path.read_text(encoding="utf-8"))["sources"]
+        (file,), other = source.files, str(found["source"])
+        is_about_another = Path(other).is_file() and not Path(other).samefile(file)
+    except (OSError, ValueError, KeyError, TypeError):  # no summary, or of no single file
+        return
+    if is_about_another:
+        raise ValueError(
+            f"{summary_path} is about {other}, and the results of {file} would be written over it and what stands "
+            f"beside it; move these away, or choose another --out folder."
+        )
 
 
 def note_settings(source: Source, settings: Mapping[str, object], *, out: Path, suffix: str = "") -> list[Path]:
@@ -128,6 +174,21 @@ def note_settings(source: Source, settings: Mapping[str, object], *, out: Path, 
     return [path]
 
 
+def note_end(source: Source, written: Sequence[Path], *, out: Path, suffix: str = "") -> None:
+    """Date `lanes.jsonl` after the last drawn picture, which is encoded behind; `what_is_left` goes by it.
+
+    Args:
+        source: whose lanes were written.
+        written: the files of this run; what another one left is not touched.
+        out: the folder.
+        suffix: that of the rank, in the names of files.
+    """
+    lanes_file = lanes_path(out, source, suffix)
+    if has_common_files(source) and lanes_file in written:
+        with suppress(OSError):  # then some pictures are done again
+            os.utime(lanes_file)
+
+
 def _of_pictures(settings: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in settings.items() if name not in _OF_DRIVES}
 
@@ -137,7 +198,7 @@ def _differences(out: Path, wanted: Mapping[str, object], suffix: str) -> list[s
     try:
         content = json.loads(settings_path(out, suffix).read_text(encoding="utf-8"))
         settings, not_of = content["settings"], content["not_of"]
-        if not isinstance(settings, dict) or not_of == identity_of_file(out / f"lanes{suffix}.jsonl"):
+        if not isinstance(settings, dict) or not_of == identity_of_file(common_lanes_path(out, suffix)):
             return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
@@ -152,11 +213,6 @@ def _differences(out: Path, wanted: Mapping[str, object], suffix: str) -> list[s
 
 def _shown(value: object) -> str:
     return "default" if value is None else {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
-
-
-def _warn_of(differences: Sequence[str] | None, name: str) -> None:
-    why = f"other settings: {', '.join(differences)}" if differences else "settings that are not known"
-    warnings.warn(f"{name}: pictures are done again, the earlier run had {why}.", stacklevel=4)
 
 
 def identity_of(source: Source) -> dict[str, object]:
@@ -181,16 +237,26 @@ def identity_of_file(file: Path) -> dict[str, Any]:
     return {"file": file.name, "bytes": status.st_size, "changed": status.st_mtime_ns}
 
 
-def finished_source(summary_path: Path, settings: Mapping[str, object], *, results: Sequence[Path] = ()) -> Done | None:
+def finished_source(
+    summary_path: Path,
+    settings: Mapping[str, object],
+    *,
+    results: Sequence[Path] = (),
+    unchanged: Sequence[Path] = (),
+) -> Done | None:
     """What a source's summary says, if it was finished with these settings, its identity among them; else None.
 
     Args:
         summary_path: of the summary.
         settings: of the run and the source.
         results: files that have to be there still.
+        unchanged: those of them that nothing may have been written over since.
     """
     try:
         if not all(path.is_file() for path in results):
+            return None
+        finished_at = summary_path.stat().st_mtime_ns
+        if any(path.stat().st_mtime_ns > finished_at for path in unchanged):
             return None
         content: dict[str, Any] = json.loads(summary_path.read_text(encoding="utf-8"))
         (source,) = content["sources"]
@@ -200,53 +266,3 @@ def finished_source(summary_path: Path, settings: Mapping[str, object], *, resul
         return Done(int(source["frames"]), int(source["lanes"]), tuple(str(fault) for fault in source["faults"]))
     except (OSError, ValueError, KeyError, TypeError):  # no summary, or one that was written over by something else
         return None
-
-
-def finished_pictures(
-    source: ImagesSource, lanes_paths: Sequence[Path], out: Path, *, file_format: str = "jsonl"
-) -> dict[str, str]:
-    """The pictures of a source that earlier runs have drawn and whose lanes are in one of their files.
-
-    Args:
-        source: unrelated pictures.
-        lanes_paths: `lanes.jsonl`, also those of other ranks; lines that make no sense are passed over.
-        out: folder of the drawn copies; one that is older than its picture does not count.
-        file_format: of labels that a picture has to have too.
-
-    Returns:
-        File of the picture -> its line.
-    """
-    wanted, done = set(source.files), {}
-    for path in lanes_paths:
-        for file, line in _lines_of(path):
-            if file in wanted:
-                name = os.path.relpath(file, source.folder)
-                if _is_newer(out / name, Path(file)) and _has_label(out, name, file_format):
-                    done[file] = line
-    return done
-
-
-def _lines_of(path: Path) -> Iterator[tuple[str, str]]:
-    """(file, line) of those lines of a `lanes.jsonl` that make sense."""
-    with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:  # names may hold other line ends
-        for line in lines:
-            try:
-                content = json.loads(line)
-                file = content["source"]
-                makes_sense = isinstance(file, str) and isinstance(content["lanes"], list)
-            except (ValueError, KeyError, TypeError):
-                continue
-            if makes_sense:
-                yield file, line.rstrip("\n")
-
-
-def _has_label(out: Path, name: str, file_format: str) -> bool:
-    find_path = {"culane": lines_path, "labelme": labelme_path}.get(file_format)
-    return find_path is None or find_path(out, name).is_file()
-
-
-def _is_newer(copy: Path, original: Path) -> bool:
-    try:
-        return copy.is_file() and copy.stat().st_mtime_ns >= original.stat().st_mtime_ns
-    except OSError:  # the original has gone: it is to be told as a fault
-        return False

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import os
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,15 +16,16 @@ from lanenet_sad.inference.video_source import VideoSource
 
 _LONGEST = 150  # bytes of a name made of a path; file names end at 255, and endings come behind it
 _NUM_WAYS = 4
+_WILDCARDS = re.compile(r"\[[^\]]*\]|[*?]")
 
 
 def give_unique_names(sources: Sequence[Source], folder: str) -> None:
     """Rename those that share a name; case does not tell files apart everywhere.
 
     Files of one name go by their path below the folder that the user named: `b/drive.mp4` and `c/drive.mp4` become
-    `b_drive` and `c_drive`, so that a third one changes nothing about them. Where that does not tell them apart, the
-    ending is added, then a number made of the path. Cameras, streams, all pictures together, and a file that is named
-    twice are numbered.
+    `b_drive` and `c_drive`, so that a third one changes nothing about them. The second one does: `b/drive.mp4` alone
+    is `drive`, beside `c/drive.mp4` it is `b_drive`. Where the path does not tell them apart, the ending is added, then
+    a number made of the path. Cameras, streams, all pictures together, and a file that is named twice are numbered.
 
     Args:
         sources: in their order.
@@ -52,6 +55,23 @@ def give_unique_names(sources: Sequence[Source], folder: str) -> None:
             _number(source, taken)
 
 
+def pattern_name(place: str) -> str:
+    """The last words of a pattern: `left` of `cam/left_*.jpg`, `cam` of `cam/*.jpg`; nothing if it is no pattern."""
+    words = _words_of(Path(place)) if _is_pattern(place) else []
+    return words[-1] if words else ""
+
+
+def _is_pattern(place: str) -> bool:
+    return glob.has_magic(place) and not os.path.lexists(place)
+
+
+def _words_of(pattern: Path) -> list[str]:
+    """The parts of a pattern without wildcards and ending; those that have nothing else are left out."""
+    parts = [*pattern.parent.parts, pattern.stem]
+    words = [_WILDCARDS.sub("", part).strip(" ._-") if glob.has_magic(part) else part for part in parts]
+    return [word for word in words if word not in ("", "..", pattern.anchor)]
+
+
 def _place_of(source: Source) -> str:
     """The path by which a source is told from others of its name; nothing where it has none."""
     if isinstance(source, VideoSource):
@@ -64,10 +84,11 @@ def _name(place: str, stem: str, folder: str, way: int) -> str:
     if way == 0:
         return stem
     below = Path(os.path.relpath(place, folder))
-    parts = [part for part in below.parts if part != ".."]
+    is_pattern = _is_pattern(place)
+    parts = _words_of(below) if is_pattern else [part for part in below.parts if part != ".."]
     name = "_".join([*parts[:-1], stem])
     if way > 1:
-        name += below.suffix.replace(".", "_")
+        name += (_WILDCARDS.sub("", below.suffix) if is_pattern else below.suffix).replace(".", "_")
     if way > 2 or len(os.fsencode(name)) > _LONGEST:
         return f"{stem}-{hashlib.sha256(os.fsencode(below)).hexdigest()[:8]}"
     return name

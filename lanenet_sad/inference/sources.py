@@ -7,6 +7,7 @@ source's `faults`.
 from __future__ import annotations
 
 import glob
+import os
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from lanenet_sad.inference.source_files import (
     read_source_list,
     without,
 )
-from lanenet_sad.inference.source_names import give_unique_names
+from lanenet_sad.inference.source_names import give_unique_names, pattern_name
 from lanenet_sad.inference.stream_address import is_address, show_address
 from lanenet_sad.inference.stream_source import StreamSettings, StreamSource
 from lanenet_sad.inference.video_files import VIDEO_SUFFIXES
@@ -77,7 +78,7 @@ def open_sources(
             folders and patterns in natural order. These are looked at when their turn comes: one that cannot be read
             yields nothing and has its reason in `faults`. Names are unique (see `give_unique_names`).
         sequence: take the images as consecutive frames (`SEQUENCE_FPS` a second) instead of unrelated pictures. Each
-            folder and pattern of a list is a sequence of its own; image files that it names are one together.
+            folder and pattern of a list is a sequence of its own, once; image files that it names are one together.
         leave_out: a folder below the source whose files are not read, such as that of the results.
         selection: which frames are wanted, and how large; default: all as they are.
         stream: how long to wait for streams.
@@ -162,7 +163,7 @@ class _Opener:
     def _open_list(self, path: Path) -> list[Source]:
         """Everything that a list names; entries that cannot be opened stand there with their fault."""
         loose: list[str] = []
-        series: list[tuple[str, Sequence[str]]] = []
+        series: dict[tuple[str, ...], tuple[str, Sequence[str]]] = {}  # the same files, named again, are no other drive
         others: list[Source] = []
         faults: list[str] = []
         for entry in read_source_list(path):
@@ -171,19 +172,20 @@ class _Opener:
             except (ValueError, OSError) as error:
                 faults.append(f"{path}: {error}")
                 place = None if is_address(entry) else entry
-                others.append(UnreadableSource(faults[-1], name=Path(_shown(entry)).stem or "source", place=place))
+                name = pattern_name(place or "") or Path(_shown(entry)).stem or "source"
+                others.append(UnreadableSource(faults[-1], name=name, place=place))
                 continue
             for each in found:
                 if not isinstance(each, ImagesSource):
                     others.append(each)
                 elif self.sequence and not Path(entry).is_file():
-                    series.append((entry if Path(entry).is_dir() else common_folder(each.all_files), each.all_files))
+                    series.setdefault(tuple(map(os.path.abspath, each.all_files)), (entry, each.all_files))
                 else:
                     loose += each.all_files
         if not loose and not series and len(faults) == len(others):
             more = f" (and {len(faults) - 1} more such entries)" if len(faults) > 1 else ""
             raise ValueError(f"{faults[0]}{more}")
-        return [*self._images_of_list(path, [(str(path), loose)] * bool(loose) + series), *others]
+        return [*self._images_of_list(path, [(str(path), loose)] * bool(loose) + [*series.values()]), *others]
 
     def _images_of_list(self, path: Path, series: Sequence[tuple[str, Sequence[str]]]) -> list[Source]:
         """All images together, or several sequences: the place and the files of each."""
@@ -193,8 +195,9 @@ class _Opener:
         folder = common_folder([file for _, files in series for file in files])
         sources: list[Source] = []
         for place, files in series:
-            name = path.stem if place == str(path) else Path(place).resolve().name or "images"
-            sources.append(self._images(files, name, folder, place))
+            own_folder = place if Path(place).is_dir() else common_folder(files)
+            name = path.stem if place == str(path) else pattern_name(place) or Path(own_folder).resolve().name
+            sources.append(self._images(files, name or "images", folder, place))
         return sources
 
     def _images(self, files: Sequence[str], name: str, folder: str | None, place: str | None = None) -> Source:

@@ -43,6 +43,11 @@ def test_names_stay_when_another_video_is_added(tmp_path, pattern):
     assert sorted(after.values()) == ["a_drive", "b_drive", "c_drive", "drive", "tour"]
 
 
+def test_the_first_namesake_changes_a_name():
+    assert names_of("rec/b/drive.mp4") == ["drive"]
+    assert names_of("rec/b/drive.mp4", "rec/drive.mp4") == ["b_drive", "drive"]
+
+
 def test_names_in_a_list_stay_wherever_the_others_are(tmp_path):
     touch(tmp_path, "lists/b/drive.mp4", "data/drive.mp4", "data/more/drive.mp4")
     listed = tmp_path / "lists/videos.txt"
@@ -187,9 +192,44 @@ def test_each_folder_of_a_list_is_a_sequence(tmp_path, second):
         ("2_cam", [0, 1, 2]),
     ]
     assert drawn_paths(sources[2], Path("out")) == [Path(f"out/2/cam/{number}.png") for number in range(3)]
-    with pytest.raises(ValueError, match=r"1/cam/0\.png and again for .*1/cam/0\.png"):
+    entry = r".*/1/cam/0\.png"
+    with pytest.raises(ValueError, match=rf"^Picture {entry} is named twice, by {entry} and by .*/1/cam; leave one"):
         refuse_clashes(sources, Path("out"))
     assert len(open_sources(str(tmp_path / "list.txt"))) == 1  # of unrelated pictures
+
+
+def names_of_sequences(folder: Path, *entries: str) -> dict[str, str]:
+    """Name of each sequence of a list -> its first file."""
+    (folder / "list.txt").write_text("\n".join(entries))
+    sources = open_sources(str(folder / "list.txt"), sequence=True)
+    refuse_clashes(sources, folder / "out")
+    return {source.name: Path(source.files[0]).relative_to(folder).as_posix() for source in sources}
+
+
+@pytest.mark.parametrize("are_swapped", [False, True])
+@pytest.mark.parametrize(
+    ("patterns", "names"),
+    [
+        (("cam/left_*.png", "cam/right_*.png"), ["left", "right"]),
+        (("cam/left_*.png", "more/left_*.png"), ["cam_left", "more_left"]),
+        (("cam/*.png", "cam/*.jpg"), ["cam_png", "cam_jpg"]),
+        (("cam/*.png", "more/[a-z]*.png"), ["cam", "more"]),
+    ],
+    ids=["words", "folders", "endings", "wildcards"],
+)
+def test_patterns_of_a_list_have_names_that_do_not_depend_on_their_order(tmp_path, patterns, names, are_swapped):
+    for name in ("cam/left_0.png", "cam/right_0.png", "cam/x.jpg", "more/left_0.png"):
+        write_picture(tmp_path / name, make_picture((8, 12)))
+    step = -1 if are_swapped else 1
+    found = names_of_sequences(tmp_path, *patterns[::step])
+    assert list(found) == names[::step]
+
+
+@pytest.mark.parametrize("again", ["1/cam", "./1/cam/", "1/cam/*.png"])
+def test_a_sequence_that_is_named_again_is_no_other_one(tmp_path, again):
+    make_drives(tmp_path)
+    assert list(names_of_sequences(tmp_path, "1/cam", "2/cam", again)) == ["1_cam", "2_cam"]
+    assert list(names_of_sequences(tmp_path, "1/cam", again)) == ["list"]
 
 
 @pytest.mark.parametrize("entries", [["1/cam/0.png", "2/cam/0.png"], ["1/cam"]], ids=["files", "one folder"])

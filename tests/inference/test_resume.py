@@ -2,22 +2,25 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
 from factories import make_picture, write_picture
 
+from lanenet_sad.inference.finished_pictures import finished_pictures
+from lanenet_sad.inference.naming import refuse_label_files
 from lanenet_sad.inference.resume import (
     Done,
-    finished_pictures,
     finished_source,
     identity_of,
     identity_of_file,
+    note_end,
     note_settings,
     what_is_left,
 )
 from lanenet_sad.inference.run_summary import RunSummary, SourceSummary
-from lanenet_sad.inference.sources import ImagesSource, StreamSource, UnreadableSource
+from lanenet_sad.inference.sources import ImagesSource, StreamSource, UnreadableSource, VideoSource
 
 SETTINGS = {"weights": "shipped", "exit": None, "input": {"name": "drive", "bytes": 7}}
 
@@ -154,8 +157,8 @@ def test_names_with_strange_line_ends_are_found(tmp_path):
     (tmp_path / "in/plain.png").rename(file)
     line = json.dumps({"source": str(file), "lanes": []}, ensure_ascii=False)
     (tmp_path / "out").mkdir()
-    (tmp_path / "out/lanes.jsonl").write_text(f"{line}\n", encoding="utf-8")
     (tmp_path / "out" / file.name).write_bytes(file.read_bytes())
+    (tmp_path / "out/lanes.jsonl").write_text(f"{line}\n", encoding="utf-8")
     source = ImagesSource([str(file)])
     assert finished_pictures(source, [tmp_path / "out/lanes.jsonl"], tmp_path / "out") == {str(file): line}
 
@@ -189,11 +192,17 @@ def test_what_is_left_of_a_drive(tmp_path, suffix):
     assert left().source is None
     assert left().done.num_frames == 9
     for path in results:  # a result that is gone has to be made again
-        content = path.read_bytes()
-        path.unlink()
+        path.rename(tmp_path / "kept")
         assert left().source is source
-        path.write_bytes(content)
+        (tmp_path / "kept").rename(path)
     assert left().source is None
+    make_newer(results[1])  # as by another drive whose pictures have the same names
+    assert left().source is source
+
+
+def make_newer(path: Path) -> None:
+    later = path.stat().st_mtime_ns + 10**9
+    os.utime(path, ns=(later, later))
 
 
 def write_pictures_again(source: ImagesSource, out: Path) -> list[Path]:
@@ -233,22 +242,28 @@ def files_left(source: ImagesSource, settings, out: Path) -> tuple[str, ...]:
     ],
     ids=["one", "two", "weights", "version"],
 )
-def test_pictures_that_were_done_otherwise_are_done_again(tmp_path, recwarn, change, told):
+def test_pictures_that_were_done_otherwise_are_done_again(tmp_path, change, told):
     source = make_pictures(tmp_path / "in")
     do_pictures(source, PICTURES, tmp_path / "out")
     other = {**PICTURES, "every": 2, "input": {"files": 7}}  # says which pictures, not how
-    assert files_left(source, other, tmp_path / "out") == ()
-    assert not recwarn
-    with pytest.warns(UserWarning, match=told) as warned:
-        assert files_left(source, {**PICTURES, **change}, tmp_path / "out") == source.files
-    assert len(warned) == 1
+    left = what_is_left(source, other, out=tmp_path / "out", in_one_file=False)
+    assert (left.source.files, left.warnings) == ((), ())
+    left = what_is_left(source, {**PICTURES, **change}, out=tmp_path / "out", in_one_file=False)
+    assert left.source.files == source.files
+    (sentence,) = left.warnings
+    assert re.search(f"^images: pictures are done again, the earlier run had .*{told}$", sentence)
 
 
-def test_pictures_that_an_earlier_run_has_not_seen_are_no_reason_to_warn(tmp_path, recwarn):
-    do_pictures(make_pictures(tmp_path / "others"), PICTURES, tmp_path / "out")
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_lines_of_other_settings_about_other_pictures_are_dropped_with_a_sentence(tmp_path, in_one_file):
+    do_pictures(make_pictures(tmp_path / "others", 5), PICTURES, tmp_path / "out")
     source = make_pictures(tmp_path / "in")
-    assert files_left(source, {**PICTURES, "threshold": 0.5}, tmp_path / "out") == source.files
-    assert not recwarn
+    left = what_is_left(source, {**PICTURES, "threshold": 0.5}, out=tmp_path / "out", in_one_file=in_one_file)
+    assert (left.source.files, left.known) == (source.files, ())
+    (sentence,) = left.warnings  # none of these was done before, so none is done again
+    assert sentence.startswith(
+        f"images: lines about other pictures (5) are dropped from {tmp_path / 'out/lanes.jsonl'};"
+    )
 
 
 def test_lines_of_a_run_before_one_that_was_killed_do_not_count(tmp_path):
@@ -256,8 +271,9 @@ def test_lines_of_a_run_before_one_that_was_killed_do_not_count(tmp_path):
     do_pictures(source, PICTURES, out)
     note_settings(source, {**PICTURES, "threshold": 0.5}, out=out)  # and then it was killed
     for threshold in (0.3, 0.5):
-        with pytest.warns(UserWarning, match="had settings that are not known"):
-            assert files_left(source, {**PICTURES, "threshold": threshold}, out) == source.files
+        left = what_is_left(source, {**PICTURES, "threshold": threshold}, out=out, in_one_file=False)
+        assert left.source.files == source.files
+        assert left.warnings[0].endswith("the earlier run had settings that are not known.")
     do_pictures(source, {**PICTURES, "threshold": 0.5}, out)
     assert files_left(source, {**PICTURES, "threshold": 0.5}, out) == ()
 
@@ -271,16 +287,102 @@ def test_a_picture_without_its_label_file_is_done_again(tmp_path, label):
     assert files_left(source, settings, tmp_path / "out") == source.files[1:2]
 
 
-def test_lines_about_other_pictures_are_kept(tmp_path):
-    others, out = make_pictures(tmp_path / "others", 2), tmp_path / "out"
-    do_pictures(others, PICTURES, out)
-    source = make_pictures(tmp_path / "in")
+@pytest.mark.parametrize("in_one_file", [False, True])
+def test_lines_about_other_pictures_are_kept(tmp_path, in_one_file):
+    whole, out = make_pictures(tmp_path / "in", 4), tmp_path / "out"
+    do_pictures(whole, PICTURES, out)
+    source = ImagesSource(whole.files[:1])
+    left = what_is_left(source, PICTURES, out=out, in_one_file=in_one_file)
+    known = whole.files[1:] if in_one_file else (*whole.files[1:], *source.files)
+    assert [json.loads(line)["source"] for line in left.known] == list(known)
+    assert left.warnings == ()
+    left = what_is_left(whole.restricted(whole.files[:1]), PICTURES, out=out, in_one_file=False)
+    assert len(left.known) == 1  # those of another rank are its own
+    make_newer(out / "2.png")  # by a run that was killed
+    left = what_is_left(source, PICTURES, out=out, in_one_file=in_one_file)
+    assert [json.loads(line)["source"] for line in left.known] == [each for each in known if each != whole.files[2]]
+    assert len(left.warnings) == 1
+
+
+@pytest.mark.parametrize("spelling", ["absolute", "relative", "elsewhere"])
+def test_lines_about_pictures_that_are_written_over_are_dropped(tmp_path, monkeypatch, spelling):
+    monkeypatch.chdir(tmp_path)
+    for folder in ("in", "others"):
+        make_pictures(tmp_path / folder / "cam", 2)
+    out = tmp_path / "out"
+    others = Path("others/cam") if spelling == "relative" else tmp_path / "others/cam"
+    do_pictures(ImagesSource([str(others / "0.png"), str(others / "1.png")]), PICTURES, out)
+    if spelling == "elsewhere":
+        (out / "lanes.jsonl").write_text((out / "lanes.jsonl").read_text().replace(f"{others}/", ""))
+    source = ImagesSource([str(tmp_path / "in/cam/0.png")], folder=str(tmp_path / "in"))  # out/cam/0.png
     left = what_is_left(source, PICTURES, out=out, in_one_file=False)
-    assert [json.loads(line)["source"] for line in left.known] == list(others.files)
-    assert left.done == Done(0, 0, ())
-    assert what_is_left(source.restricted(source.files[:1]), PICTURES, out=out, in_one_file=False).known == left.known
-    do_pictures(source, PICTURES, out)  # those of another rank are its own
-    assert len(what_is_left(source.restricted(source.files[:1]), PICTURES, out=out, in_one_file=False).known) == 1
+    assert len(left.known) == 1
+    assert left.known[0].find("1.png") > 0
+    assert left.warnings[0].startswith("images: lines about other pictures (1) are dropped")
+
+
+def test_a_picture_is_done_whichever_way_its_path_is_written(tmp_path, monkeypatch):
+    source, out = make_pictures(tmp_path / "in"), tmp_path / "out"
+    do_pictures(source, PICTURES, out)
+    monkeypatch.chdir(tmp_path / "in")
+    relative = ImagesSource(["0.png", "../in/1.png", "./2.png"], folder=".")
+    left = what_is_left(relative, PICTURES, out=out, in_one_file=False)
+    assert (left.source.files, len(left.known)) == ((), 3)
+
+
+def test_a_copy_that_another_run_has_written_over_is_drawn_again(tmp_path):
+    source, out = make_pictures(tmp_path / "in"), tmp_path / "out"
+    do_pictures(source, {**PICTURES, "format": "culane"}, out)
+    for number in range(3):
+        (out / f"{number}.lines.txt").write_text("")
+    note_end(source, [out / "lanes.jsonl"], out=out)
+    make_newer(out / "0.png")
+    make_newer(out / "1.lines.txt")
+    assert files_left(source, {**PICTURES, "format": "culane"}, out) == source.files[:2]
+
+
+def test_the_end_of_a_run_dates_only_lanes_that_it_wrote(tmp_path):
+    source, out = make_pictures(tmp_path / "in"), tmp_path / "out"
+    do_pictures(source, PICTURES, out)
+    os.utime(out / "lanes.jsonl", ns=(0, 0))
+    note_end(source, [out / "0.png"], out=out)
+    assert files_left(source, PICTURES, out) == source.files
+    note_end(source, [out / "0.png", out / "lanes.jsonl"], out=out)
+    assert files_left(source, PICTURES, out) == ()
+
+
+@pytest.mark.parametrize("label", ["culane", "labelme"])
+def test_a_picture_that_gets_no_label_is_told_again(tmp_path, label):
+    for name in ("a.jpg", "a.png"):
+        write_picture(tmp_path / "in" / name, make_picture((8, 12)))
+    source = ImagesSource([str(tmp_path / "in/a.jpg"), str(tmp_path / "in/a.png")])
+    out, settings = tmp_path / "out", {**PICTURES, "format": label}
+    do_pictures(source, settings, out)
+    label_file = out / ("a.lines.txt" if label == "culane" else "a.json")
+    label_file.write_text("")
+    note_end(source, [out / "lanes.jsonl"], out=out)
+    left = what_is_left(source, settings, out=out, in_one_file=False)
+    assert left.source.files == ()
+    assert [fault.split(":")[0] for fault in left.done.faults] == ["a.png"]
+    (out / "a.png").unlink()  # is left to do, and writes no label over the other one's
+    left = what_is_left(source, settings, out=out, in_one_file=False)
+    assert (left.source.files, left.done.faults) == (source.files[1:], ())
+    if label == "labelme":
+        refuse_label_files([left.source], out, "labelme")
+
+
+def test_results_of_a_namesake_are_not_written_over(tmp_path):
+    for name in ("drive.mp4", "b/drive.mp4"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    first, second = (VideoSource(str(tmp_path / name), lazy=True) for name in ("b/drive.mp4", "drive.mp4"))
+    summary = SourceSummary(first.file, 9, 9, 8, 30, 0.9, 4)
+    RunSummary((summary,), settings=SETTINGS).write(tmp_path / "drive.summary.json")
+    assert what_is_left(first, SETTINGS, out=tmp_path, in_one_file=False).source is first
+    with pytest.raises(ValueError, match=r"drive\.summary\.json is about .*/b/drive\.mp4, and the results of .*; move"):
+        what_is_left(second, SETTINGS, out=tmp_path, in_one_file=False)
+    Path(first.file).unlink()
+    assert what_is_left(second, SETTINGS, out=tmp_path, in_one_file=False).source is second
 
 
 def test_lanes_of_another_sequence_do_not_count(tmp_path):
