@@ -76,5 +76,5 @@ def _beside(folder: Path, entry: str) -> str:
     if is_address(entry) or Path(entry).is_absolute():
         return entry
     beside = folder / entry
-    is_there = bool(glob.glob(str(beside))) if glob.has_magic(entry) else beside.exists()  # noqa: PTH207
+    is_there = bool(glob.glob(str(beside), recursive=True)) if glob.has_magic(entry) else beside.exists()  # noqa: PTH207
     return str(beside) if is_there else entry
