@@ -40,7 +40,7 @@ def test_an_image_gives_a_drawn_image_and_a_line(tmp_path, weights):
     (line,) = read_lines(tmp_path / "out" / "lanes.jsonl")
     assert summary.num_frames == 1
     assert summary.faults == ()
-    assert line.keys() == {"version", "source", "frame", "time", "width", "height", "lanes"}
+    assert line.keys() == {"version", "source", "frame", "time", "width", "height", "lanes", "drawn"}
     assert (line["source"], line["width"], line["height"]) == (str(tmp_path / "road.png"), 200, 90)
     assert [lane["slot"] for lane in line["lanes"]] == [1, 2, 3, 4]
     for lane in line["lanes"]:

@@ -31,9 +31,8 @@ def finished_pictures(
     done = {}
     for path in lanes_paths:
         finished_at = path.stat().st_mtime_ns
-        for file, line in _lines_of(path):
-            file = absolute_path(file)
-            if (name := names.get(file)) is None or not _is_between(Path(file), out / name, finished_at):
+        for file, name, line in _lines_of(path):
+            if names.get(file) != name or not _is_between(Path(file), out / name, finished_at):
                 continue
             label = None if name in without_label else label_path(out, name, file_format)
             # Labels for labelme are never written over, but corrected by hand.
@@ -45,27 +44,22 @@ def finished_pictures(
 def lines_of_others(source: ImagesSource, lanes_file: Path, out: Path) -> tuple[list[str], int]:
     """The lines about pictures that are not named now and can stay, and the number of those that cannot.
 
-    Below which folder a picture was named then is not known: its copy may go by any end of its path. In doubt the line
-    goes.
+    Those go whose drawn copies this run writes over, or another one has written over.
     """
     if not lanes_file.is_file():
         return [], 0
     finished_at = lanes_file.stat().st_mtime_ns
     named = {absolute_path(file) for file in source.named}
-    others = [(file, line) for file, line in _lines_of(lanes_file) if absolute_path(file) not in named]
-    if not others:
-        return [], 0
     written = set(names_below(source, source.named))
-    ends = {end for name in written for end in _ends(name)}
     kept, dropped = {}, set()
-    for file, line in others:
-        place = absolute_path(file)
-        # A relative path may have been named in another folder than this run's.
-        is_elsewhere = not Path(file).is_absolute() and any(end in ends for end in _ends(file)[:1])
-        if is_elsewhere or any(end in written or _is_after(out / end, finished_at) for end in _ends(place)):
-            dropped.add(place)
-        kept[place] = line
-    return [line for place, line in kept.items() if place not in dropped], len(dropped)
+    for file, name, line in _lines_of(lanes_file):
+        if file in named:
+            continue
+        if name in written or not _is_between(None, out / name, finished_at):
+            dropped.add(file)
+        else:
+            kept[file] = line
+    return list(kept.values()), len(dropped - kept.keys())
 
 
 def absolute_path(file: str) -> str:
@@ -73,29 +67,18 @@ def absolute_path(file: str) -> str:
     return os.path.abspath(file)  # noqa: PTH100
 
 
-def _ends(file: str) -> list[str]:
-    """All ends of a path, the longest first."""
-    path = Path(os.path.normpath(file))
-    parts = [part for part in path.parts if part not in ("..", path.anchor)]
-    return [str(Path(*parts[start:])) for start in range(len(parts))]
-
-
-def _lines_of(path: Path) -> Iterator[tuple[str, str]]:
-    """(file, line) of those lines of a `lanes.jsonl` that make sense."""
+def _lines_of(path: Path) -> Iterator[tuple[str, str, str]]:
+    """(absolute path, name of the drawn copy, line) of those lines of a `lanes.jsonl` that make sense."""
     with path.open(encoding="utf-8", errors="replace", newline="\n") as lines:  # names may hold other line ends
         for line in lines:
             try:
                 content = json.loads(line)
-                file = content["source"]
-                makes_sense = isinstance(file, str) and isinstance(content["lanes"], list)
+                file, drawn = content["source"], content["drawn"]
+                makes_sense = isinstance(file, str) and isinstance(drawn, str) and isinstance(content["lanes"], list)
             except (ValueError, KeyError, TypeError):
                 continue
             if makes_sense:
-                yield file, line.rstrip("\n")
-
-
-def _is_after(copy: Path, finished_at: int) -> bool:
-    return _is_between(None, copy, None) and not _is_between(None, copy, finished_at)
+                yield absolute_path(file), drawn, line.rstrip("\n")
 
 
 def _is_between(original: Path | None, copy: Path, finished_at: int | None) -> bool:

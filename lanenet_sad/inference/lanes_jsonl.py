@@ -77,14 +77,21 @@ class LanesJsonl:
         self._lines.__enter__()
         return self
 
-    def write(self, frame: Frame, prediction: LanePrediction) -> None:
+    def write(self, frame: Frame, prediction: LanePrediction, *, drawn: str | None = None) -> None:
         """Append the lanes of one picture.
+
+        Args:
+            frame: the picture.
+            prediction: its lanes.
+            drawn: name of its drawn copy, below the folder of the file; None for those of a video.
 
         Raises:
             ValueError: a coordinate is not finite.
             OSError: the disk is full or gone; the message names the file.
         """
         described = describe_lanes(frame, prediction, point_confidences=self.point_confidences)
+        if drawn is not None:
+            described["drawn"] = drawn
         self._lines.write_line(json.dumps(described, ensure_ascii=False, allow_nan=False, separators=(",", ":")))
 
     def copy(self, line: str) -> None:

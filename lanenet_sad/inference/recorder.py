@@ -131,7 +131,8 @@ class Recorder:
         return drawn
 
     def _note(self, frame: Frame, prediction: LanePrediction, drawn: Image) -> None:
-        self._lines.write(frame, prediction)
+        is_picture = isinstance(self.source, ImagesSource)
+        self._lines.write(frame, prediction, drawn=name_below_out(self.source, frame) if is_picture else None)
         if self._table is not None:
             self._table.write(frame, prediction)
             self._strip.add(frame, drawn, prediction)

@@ -170,7 +170,10 @@ def test_the_schema_is_one_and_its_words_are_those_of_the_types():
 
 
 def test_every_key_is_written_where_it_is_known(tmp_path):
-    (line,) = write(tmp_path / "lanes.jsonl", (make_frame(26), make_full_prediction()))
+    with LanesJsonl(tmp_path / "lanes.jsonl") as sink:
+        sink.write(make_frame(26), make_full_prediction(), drawn="cam/26.jpg")
+    line = json.loads((tmp_path / "lanes.jsonl").read_text(encoding="utf-8"))
+    assert line["drawn"] == "cam/26.jpg"
     schema = strict_schema()
     jsonschema.Draft202012Validator(schema).validate(line)
     assert line.keys() == schema["properties"].keys()

@@ -74,10 +74,10 @@ def check_whole(out: Path, count: int) -> None:
 def test_a_signal_in_the_middle_of_a_frame_leaves_that_frame_whole(tmp_path, video, monkeypatch, number):
     write = LanesJsonl.write
 
-    def signalled(lines, frame, prediction):
+    def signalled(lines, frame, prediction, **options):
         if frame.index == 3:  # handed to the encoder, and nothing else said of it
             signal.raise_signal(number)
-        write(lines, frame, prediction)
+        write(lines, frame, prediction, **options)
 
     monkeypatch.setattr(LanesJsonl, "write", signalled)
     recorder = make_recorder(video, tmp_path / "out")
@@ -184,10 +184,10 @@ def test_a_disk_that_is_full_for_the_video_keeps_the_lines(tmp_path, video, monk
 def test_a_disk_that_is_full_for_the_lines_keeps_the_video(tmp_path, video, monkeypatch):
     write = recorder_module.LanesJsonl.write
 
-    def write_three(lines, frame, prediction):
+    def write_three(lines, frame, prediction, **options):
         if frame.index == 3:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        write(lines, frame, prediction)
+        write(lines, frame, prediction, **options)
 
     monkeypatch.setattr(recorder_module.LanesJsonl, "write", write_three)
     recorder = make_recorder(video, tmp_path / "out")
