@@ -9,6 +9,7 @@ from lanenet_sad.demo import _judge, demo
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # three minutes with both cores, and other tests have one of them
 def test_the_demo_reaches_its_own_bar(tmp_path, capsys):
     summary = demo(out=tmp_path / "demo", progress=False)
     assert summary.faults == ()
