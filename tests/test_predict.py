@@ -12,10 +12,9 @@ import cv2
 import numpy as np
 import pytest
 from factories import make_picture, write_picture, write_video, write_weights
-from prediction_factories import Unrefined, find, read_lines
+from prediction_factories import find, read_lines
 
 import lanenet_sad
-from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.predictor import SHIPPED_WEIGHTS, Predictor
 from lanenet_sad.inference.sources import open_source
 from lanenet_sad.lanes.files import read_culane_lines
@@ -23,15 +22,7 @@ from lanenet_sad.metrics.tusimple import score_tusimple_files
 from lanenet_sad.models.weights import load_weights, save_weights
 from lanenet_sad.predict import predict
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def unrefined(monkeypatch):
-    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
+pytestmark = pytest.mark.usefixtures("unrefined")
 
 
 def test_an_image_gives_a_drawn_image_and_a_line(tmp_path, weights):

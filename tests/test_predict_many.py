@@ -28,14 +28,7 @@ from lanenet_sad.lanes.perspective import CameraCalibration
 SIZE, FPS = (360, 640), 8.0
 
 
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def unrefined(monkeypatch):
-    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
+pytestmark = pytest.mark.usefixtures("unrefined")
 
 
 def told(path: Path) -> dict:

@@ -4,20 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from factories import make_picture, write_picture, write_video, write_weights
-from prediction_factories import Unrefined, find, read_lines
+from factories import make_picture, write_picture, write_video
+from prediction_factories import find, read_lines
 
-from lanenet_sad.inference import predictor as predictor_module
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def unrefined(monkeypatch):
-    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
+pytestmark = pytest.mark.usefixtures("unrefined")
 
 
 @pytest.fixture

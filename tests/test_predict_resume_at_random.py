@@ -6,23 +6,17 @@ import random
 from pathlib import Path
 
 import pytest
-from factories import make_picture, write_picture, write_weights
-from prediction_factories import Unrefined, find, read_lines
+from factories import make_picture, write_picture
+from prediction_factories import find, read_lines
 
-from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.naming import names_below
 from lanenet_sad.inference.recorder import Recorder
 from lanenet_sad.inference.sources import open_sources
 
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unrefined"), pytest.mark.filterwarnings("ignore::UserWarning")]
 FOLDERS = ("a", "b", "a/deeper")
 NAMES = ("a", "b", "a/deeper", ".", "a/1.jpg", "a/*.jpg")
 FORMATS = ("jsonl", "jsonl", "culane", "tusimple")
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
 
 
 def digest(path: Path) -> str:
@@ -40,7 +34,6 @@ def alone(file: Path, weights: Path, folder: Path, **settings) -> tuple[str, dic
 
 @pytest.mark.parametrize("seed", range(24))
 def test_what_is_there_is_what_one_run_gives(tmp_path, weights, monkeypatch, seed):
-    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
     rng, root, write = random.Random(seed), tmp_path / "in", Recorder.write
     pictures = [root / folder / f"{number}.jpg" for folder in FOLDERS for number in range(3)]
     for number, picture in enumerate(pictures):

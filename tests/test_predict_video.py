@@ -14,23 +14,14 @@ import av
 import jsonschema
 import numpy as np
 import pytest
-from factories import make_picture, write_picture, write_video, write_weights
-from prediction_factories import Unrefined, find, read_lines
+from factories import make_picture, write_picture, write_video
+from prediction_factories import find, read_lines
 
 from lanenet_sad.cli import main
-from lanenet_sad.inference import predictor as predictor_module
 from lanenet_sad.inference.lanes_jsonl import lanes_schema
 from lanenet_sad.inference.sources import open_source
 
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory) -> Path:
-    return write_weights(tmp_path_factory.mktemp("weights") / "sure.safetensors")
-
-
-@pytest.fixture(autouse=True)
-def unrefined(monkeypatch):
-    monkeypatch.setattr(predictor_module, "LaneDecoder", Unrefined)
+pytestmark = pytest.mark.usefixtures("unrefined")
 
 
 def words(source, out: Path, weights: Path, *more: str) -> list[str]:

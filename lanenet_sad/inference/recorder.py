@@ -63,6 +63,11 @@ class Recorder:
 
     Pictures are encoded in a thread of their own. Whatever ends the block, a full disk, an error or Ctrl-C, the files
     appear under their names with what was finished, and `summary` is what was found.
+
+    Attributes:
+        paths: the files written.
+        faults: a sentence for each thing that could not be drawn or written.
+        is_whole: whether the files have all that was found; known after the end of the block.
     """
 
     def __init__(
@@ -82,6 +87,7 @@ class Recorder:
             known: lines about pictures that an earlier run has done; they are kept, before those to come.
         """
         self.source, self.style, self.clock = source, style, clock
+        self.is_whole = False
         self.paths: list[Path] = []
         self.faults: list[str] = []
         self._known = known
@@ -97,7 +103,6 @@ class Recorder:
 
     def __enter__(self) -> Self:
         self._started = time.perf_counter()
-        self.is_whole = False  # whether the files have all that was found, to ask for after the end of the block
         with ExitStack() as stack:
             stack.callback(self._write_kept)
             self._lines = stack.enter_context(LanesJsonl(lanes_path(self.style.out, self.source, self.style.suffix)))

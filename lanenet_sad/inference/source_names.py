@@ -1,4 +1,4 @@
-"""Names of sources that are opened together: short where they differ, and the same whatever is added beside them."""
+"""Names of sources that are opened together: short where they differ, made of their paths where they do not."""
 
 from __future__ import annotations
 

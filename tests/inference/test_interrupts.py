@@ -7,14 +7,7 @@ import pytest
 
 from lanenet_sad.inference.interrupts import uninterrupted
 
-
-@pytest.fixture(autouse=True)
-def _handlers():
-    """A suite that runs in the background ignores SIGINT."""
-    previous = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGINT, signal.SIGTERM)}
-    yield
-    for number, handler in previous.items():
-        signal.signal(number, handler)
+pytestmark = pytest.mark.usefixtures("interruptible")
 
 
 def work_under(*numbers: int, done: list[str]) -> None:

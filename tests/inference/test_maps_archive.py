@@ -8,6 +8,7 @@ import pytest
 from lanenet_sad.inference.maps_archive import MapsArchive
 
 
+@pytest.mark.usefixtures("interruptible")
 def test_a_signal_in_the_middle_of_a_map_leaves_that_map_whole(tmp_path, monkeypatch):
     write_array = np.lib.format.write_array
 
@@ -21,12 +22,8 @@ def test_a_signal_in_the_middle_of_a_map_leaves_that_map_whole(tmp_path, monkeyp
             archive.write({str(number): np.full((2, 3), number, np.float32) for number in range(3)})
 
     monkeypatch.setattr(np.lib.format, "write_array", signalled)
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            write()
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with pytest.raises(KeyboardInterrupt):
+        write()
     with np.load(tmp_path / "maps.npz") as maps:
         assert {name: maps[name].mean() for name in maps.files} == {"0": 0.0, "1": 1.0}
     assert [path.name for path in tmp_path.iterdir()] == ["maps.npz"]

@@ -137,6 +137,7 @@ def test_ctrl_c_at_the_end_waits_for_the_item_at_hand_and_leaves_out_the_rest(mo
     assert not hand_over._thread.is_alive()
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_a_signal_while_the_end_is_waited_for_does_not_leave_the_thread_behind():
     done, main_thread = [], threading.main_thread().ident
@@ -151,12 +152,8 @@ def test_a_signal_while_the_end_is_waited_for_does_not_leave_the_thread_behind()
         with Behind(work, depth=2) as hand_over:
             hand_over(0)
 
-    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            hand_over_all()
-    finally:
-        signal.signal(signal.SIGINT, previous)
+    with pytest.raises(KeyboardInterrupt):
+        hand_over_all()
     assert done == [0]
 
 

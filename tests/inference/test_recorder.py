@@ -70,6 +70,7 @@ def check_whole(out: Path, count: int) -> None:
         assert [row["frame"] for row in csv.DictReader(file)] == [str(number) for number in range(count)]
 
 
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_in_the_middle_of_a_frame_leaves_that_frame_whole(tmp_path, video, monkeypatch, number):
     write = LanesJsonl.write
@@ -81,12 +82,8 @@ def test_a_signal_in_the_middle_of_a_frame_leaves_that_frame_whole(tmp_path, vid
 
     monkeypatch.setattr(LanesJsonl, "write", signalled)
     recorder = make_recorder(video, tmp_path / "out")
-    previous = signal.signal(number, signal.default_int_handler)
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            record(recorder, 6)
-    finally:
-        signal.signal(number, previous)
+    with pytest.raises(KeyboardInterrupt):
+        record(recorder, 6)
     check_whole(tmp_path / "out", 4)
     assert recorder.summary(finished=False).frames == 4
 
